@@ -1,0 +1,27 @@
+import type { Config } from "jest";
+
+const shared = {
+  roots: ["<rootDir>/agent", "<rootDir>/lib", "<rootDir>/test"],
+  extensionsToTreatAsEsm: [".ts"],
+  transform: { "\\.ts$": "<rootDir>/test/support/strip-types.mjs" },
+};
+
+const config: Config = {
+  projects: [
+    {
+      ...shared,
+      displayName: "unit",
+      testMatch: ["<rootDir>/test/{core,flow,sandbox,agent}/**/*.test.ts", "<rootDir>/test/*.test.ts"],
+    },
+    {
+      ...shared,
+      displayName: "engine",
+      testMatch: ["<rootDir>/test/{io,process}/**/*.test.ts"],
+      globalSetup: "<rootDir>/test/support/engine-setup.ts",
+    },
+  ],
+  collectCoverageFrom: ["<rootDir>/{agent,lib}/**/*.ts"],
+  coverageProvider: "v8",
+  testTimeout: 60_000,
+};
+export default config;
