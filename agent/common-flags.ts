@@ -1,0 +1,18 @@
+import { oneOf, wholeNumber } from "./flags.ts";
+import { logFormats, logLevels } from "./log.ts";
+
+/** What every mode takes. */
+export const commonFlags = {
+  drainTimeout: wholeNumber({
+    takes: "seconds",
+    min: 0,
+    max: 3_600,
+    byDefault: 25,
+    help: "how long work in flight may take to land after a signal or a failure",
+  }),
+  logLevel: oneOf(logLevels, { byDefault: "info", help: "the least level that is logged" }),
+  logFormat: oneOf(logFormats, {
+    byDefault: "text",
+    help: "log lines for people, or one JSON object each",
+  }),
+};

@@ -1,0 +1,51 @@
+import * as z from "zod";
+import { commonFlags } from "../common-flags.ts";
+import { type ConfigOf, type Flag, onOff, wholeNumber } from "../flags.ts";
+
+const hostedZoneId: Flag<string> = {
+  takes: "id",
+  help: "the hosted zone that holds the records",
+  expected: "a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ",
+  // At most 32 characters: API reference, HostedZoneId.
+  schema: z.string().regex(/^Z[A-Z0-9]{1,31}$/),
+};
+
+const introspectionUrl: Flag<string | undefined> = {
+  takes: "url",
+  optional: true,
+  help: "the ECS agent's introspection endpoint; found by itself when not given",
+  expected: "a URL such as http://127.0.0.1:51678",
+  schema: z.url({ protocol: /^http$/ }),
+};
+
+export const flags = {
+  hostedZoneId,
+  workers: wholeNumber({
+    min: 1,
+    max: 100,
+    byDefault: 5,
+    help: "how many containers are looked at at once",
+  }),
+  ttl: wholeNumber({
+    takes: "seconds",
+    min: 0,
+    max: 2_147_483_647,
+    byDefault: 10,
+    help: "time to live of the records; the same on every host that shares a name",
+  }),
+  weight: wholeNumber({ min: 0, max: 255, byDefault: 1, help: "weight of this host's records" }),
+  patience: wholeNumber({
+    takes: "seconds",
+    min: 0,
+    max: 86_400,
+    byDefault: 60,
+    help: "how long Docker's first connection, the ECS agent or Route 53 may stay unavailable",
+  }),
+  introspectionUrl,
+  dryRun: onOff({ help: "say what would change, change nothing" }),
+  once: onOff({ help: "make the zone right once, then end" }),
+  force: onOff({ help: "start even if that deletes most of this host's records at once" }),
+  ...commonFlags,
+};
+
+export type DiscoverConfig = ConfigOf<typeof flags>;

@@ -1,0 +1,195 @@
+import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
+import { BULK_DELETES_ALLOWED, bulkRefusal } from "../../lib/core/bulk-limit.ts";
+import type { ContainerId } from "../../lib/core/container.ts";
+import { Fatal } from "../../lib/core/failure.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/core/service-name.ts";
+import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
+import { desiredTable } from "../../lib/flow/desired-table.ts";
+import { look } from "../../lib/flow/look.ts";
+import { persist } from "../../lib/flow/persist.ts";
+import { workQueue } from "../../lib/flow/work-queue.ts";
+import { type Submit, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
+import { dockerEngine, type EngineEvent } from "../../lib/io/docker.ts";
+import { type EcsAgent, findEcsAgent } from "../../lib/io/ecs-agent.ts";
+import { readDefaultGateway } from "../../lib/io/gateway.ts";
+import { hostedZone } from "../../lib/io/route53.ts";
+import type { Surroundings } from "../modes.ts";
+import { together } from "../supervise.ts";
+import type { DiscoverConfig } from "./config.ts";
+import { tell } from "./tell.ts";
+
+/** The port of the ECS agent's introspection endpoint; it can't be configured (facts: introspection, bind address). */
+const INTROSPECTION_PORT = 51678;
+/** A refused record may be refused because of somebody else's, which may be gone by then. */
+const REFUSED_RETRY_MS = 300_000;
+
+/**
+ * Keeps the zone equal to this host's labelled containers: events and the list of running containers mark ids, the pool
+ * looks at them, the desired table remembers what they ask for, and the writer sends the difference to Route 53.
+ */
+export async function discover(config: DiscoverConfig, surroundings: Surroundings): Promise<void> {
+  const { stop, clock, random, log, env } = surroundings;
+  const patienceMs = config.patience * 1000;
+  const insist = <T>(act: () => Promise<T>): Promise<T> =>
+    persist(act, {
+      clock,
+      random,
+      limitMs: patienceMs,
+      stop: stop.signal,
+      onMiss: (problem) => log.warn(`${problem}; tries again`),
+    });
+  // Ends the parts below: by a stop, or because all is done (--once).
+  const done = new AbortController();
+  const end = AbortSignal.any([stop.signal, done.signal]);
+
+  const docker = dockerEngine();
+  const [engine, { agent, owner, cluster, version }] = await Promise.all([
+    insist(() => docker.version()),
+    insist(async () => findEcsAgent(await introspectionUrls(config))),
+  ]);
+  log.info("found the Docker engine and the ECS agent", {
+    docker: engine.engine,
+    dockerApi: engine.api,
+    ecsAgent: version,
+    introspection: agent.url,
+    cluster,
+    instance: owner.instance,
+  });
+
+  const zone = hostedZone({
+    zoneId: config.hostedZoneId,
+    region: env["AWS_REGION"] || owner.region,
+  });
+  // Subscribed before listed, so that nothing that starts in between is missed.
+  const [zoneName, events] = await Promise.all([
+    insist(() => zone.name()),
+    insist(() => docker.events(SERVICE_NAME_LABEL, end)),
+  ]);
+  const [published, running] = await Promise.all([
+    insist(() => zone.ownRecords(zoneName, owner.instance)),
+    insist(() => docker.running(SERVICE_NAME_LABEL)),
+  ]);
+  log.info("read the zone and the running containers", {
+    zone: zoneName,
+    ownRecords: published.length,
+    containers: running.length,
+  });
+
+  const say = tell(log, config);
+  const desired = desiredTable();
+  const pretend: Submit = async () => ({ kind: "accepted" });
+  const writer = zoneWriter({
+    published,
+    desired: desired.records,
+    kept: desired.kept,
+    submit: config.dryRun ? pretend : zone.submit,
+    readName: (name) => zone.ownRecordsAt(name, zoneName, owner.instance),
+    limits: ROUTE53_BATCH,
+    clock,
+    random,
+    patienceMs,
+    refusedRetryMs: REFUSED_RETRY_MS,
+    report: say.wrote,
+  });
+
+  const firstLooks = countdown(running);
+  const lookAt = look({
+    inspect: docker.inspect,
+    taskOf: agent.taskOf,
+    rules: { zoneName, owner, ttlSeconds: config.ttl, weight: config.weight },
+    clock,
+    random,
+    patienceMs,
+  });
+  const queue = workQueue<ContainerId>({
+    concurrency: config.workers,
+    clock,
+    stop: end,
+    async work(id) {
+      const seen = await lookAt(id);
+      say.seen(id, seen);
+      if (seen.desired !== undefined) {
+        desired.put(id, seen.desired);
+        firstLooks.tick(id);
+        writer.wake();
+      }
+      return seen.againInMs;
+    },
+  });
+  const watch = async (): Promise<void> => {
+    for await (const event of events) for (const id of await toLookAt(event)) queue.mark(id);
+  };
+  const toLookAt = async (event: EngineEvent): Promise<readonly ContainerId[]> => {
+    if (event.kind === "container") return [event.id];
+    log.warn(`Docker's event stream holds ${event.problem}; looks at every container`);
+    return [...desired.ids(), ...(await insist(() => docker.running(SERVICE_NAME_LABEL)))];
+  };
+  const publish = async (): Promise<void> => {
+    await firstLooks.reached(end);
+    if (end.aborted) return;
+    if (!config.force) await insist(() => refuseBulkDeletes(writer, published.length, agent));
+    log.info("every container is looked at once, the zone follows from now on");
+    await writer.run(end);
+  };
+  const finish = async (): Promise<void> => {
+    if (!config.once) return;
+    await writer.settled(end);
+    done.abort();
+  };
+
+  for (const id of running) queue.mark(id);
+  await together(stop, [watch(), queue.run(), publish(), finish()]);
+  zone.close();
+  log.info("stopped; the records stay", { skipped: JSON.stringify(say.skipped()) });
+}
+
+/** The given URL, or where an ECS agent is to be expected from a bridge container, the host's network, and any network. */
+async function introspectionUrls({ introspectionUrl }: DiscoverConfig): Promise<readonly string[]> {
+  if (introspectionUrl !== undefined) return [introspectionUrl];
+  const gateway = await readDefaultGateway();
+  const hosts = ["host", "127.0.0.1", ...(gateway === undefined ? [] : [gateway])];
+  return hosts.map((host) => `http://${host}:${INTROSPECTION_PORT}`);
+}
+
+/**
+ * Throws `Fatal` when the first plan would delete most of what this host owns though the ECS agent says that those tasks
+ * are alive: Docker's answer was wrong, or it is not the Docker of these tasks.
+ */
+async function refuseBulkDeletes(
+  writer: ZoneWriter,
+  owned: number,
+  agent: EcsAgent,
+): Promise<void> {
+  const deletes = writer.difference().filter(({ action }) => action === "DELETE");
+  if (deletes.length <= BULK_DELETES_ALLOWED) return;
+  const live = await agent.liveTasks();
+  const unconfirmed = deletes.filter(({ record }) => {
+    const task = parseSetIdentifier(record.setIdentifier)?.task;
+    return task !== undefined && live.has(task);
+  });
+  const refusal = bulkRefusal({ owned, unconfirmed: unconfirmed.length });
+  if (refusal !== undefined) {
+    throw new Fatal(
+      `the start is refused: it ${refusal}. If that is right, start once with --force`,
+    );
+  }
+}
+
+/** Reached once every id has ticked. */
+function countdown(ids: readonly ContainerId[]) {
+  const left = new Set(ids);
+  const zero = Promise.withResolvers<void>();
+  if (left.size === 0) zero.resolve();
+  return {
+    tick(id: ContainerId) {
+      left.delete(id);
+      if (left.size === 0) zero.resolve();
+    },
+    /** Resolves at zero, or when the signal aborts. */
+    reached(stop: AbortSignal): Promise<void> {
+      if (stop.aborted) zero.resolve();
+      stop.addEventListener("abort", () => zero.resolve(), { once: true });
+      return zero.promise;
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { type Container, type ContainerId, shortId } from "../../lib/core/container.ts";
+import type { Desired } from "../../lib/core/desired.ts";
+import type { Change } from "../../lib/core/plan.ts";
+import { quote } from "../../lib/core/quote.ts";
+import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
+import type { Seen } from "../../lib/flow/look.ts";
+import type { WriterReport } from "../../lib/flow/zone-writer.ts";
+import type { Log, LogFields } from "../log.ts";
+
+/** What discover says of its work: each decision once, where it is made known to people. */
+export interface Tell {
+  seen(id: ContainerId, seen: Seen): void;
+  wrote(report: WriterReport): void;
+  /** How many containers were left without a record, by reason, over the life of the process. */
+  skipped(): LogFields;
+}
+
+/** Everyday ends of a container. Every other reason for having no record is for somebody to act on. */
+const EVERYDAY: ReadonlySet<string> = new Set(["gone", "not-running", "internal"]);
+
+export function tell(log: Log, { dryRun }: { readonly dryRun: boolean }): Tell {
+  const told = new Map<ContainerId, string>();
+  const skips = new Map<string, number>();
+
+  const why = (desired: Exclude<Desired, { kind: "serve" }>, settled: boolean) =>
+    `${desired.reason}${settled ? "" : ", asked again"}`;
+
+  return {
+    seen(id, { container, desired, againInMs }) {
+      if (desired === undefined) {
+        log.debug("Docker did not say what the container is; looks again", {
+          container: shortId(id),
+        });
+        return;
+      }
+      const fields = { container: shortId(id), ...(container && { name: named(container) }) };
+      if (desired.kind === "serve") {
+        told.delete(id);
+        log.debug("the container serves", fields);
+        return;
+      }
+      const { reason, detail } = desired;
+      if (desired.kind === "absent" && EVERYDAY.has(reason)) {
+        told.delete(id);
+        log.debug(`the container has no record: ${detail}`, { ...fields, reason });
+        return;
+      }
+      const settled = againInMs === undefined;
+      if (told.get(id) === why(desired, settled)) return;
+      told.set(id, why(desired, settled));
+      if (settled) skips.set(reason, (skips.get(reason) ?? 0) + 1);
+      const level = settled ? "warn" : "info";
+      log[level](
+        settled ? `the container is skipped: ${detail}` : `the container waits: ${detail}`,
+        { ...fields, reason },
+      );
+    },
+    wrote(report) {
+      switch (report.kind) {
+        case "landed":
+          for (const change of report.changes) {
+            log.info(`${dryRun ? "would be " : ""}${verb(change)}`, about(change));
+          }
+          return;
+        case "refused":
+          log.warn(`Route 53 refuses the record: ${report.message}`, {
+            ...about(report.change),
+            action: report.change.action,
+            retryInSeconds: Math.round(report.retryMs / 1000),
+          });
+          return;
+        case "waits":
+          log.warn(report.problem, { retryInMs: Math.round(report.delayMs) });
+          return;
+      }
+    },
+    skipped: () => Object.fromEntries(skips),
+  };
+}
+
+const verb = ({ action }: Change): string => (action === "UPSERT" ? "registered" : "removed");
+
+/** A container's name comes from whoever started it. */
+const named = ({ name }: Container): string => quote(name).slice(1, -1);
+
+function about({ record }: Change): LogFields {
+  return {
+    record: record.name,
+    address: record.values.join(","),
+    task: parseSetIdentifier(record.setIdentifier)?.task,
+  };
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import type { Clock, Random } from "../lib/flow/clock.ts";
+import type { commonFlags } from "./common-flags.ts";
+import { type ConfigOf, type Flags, readFlags } from "./flags.ts";
+import type { Log } from "./log.ts";
+import type { Stop } from "./supervise.ts";
+
+/** What the process hands to the mode it runs. */
+export interface Surroundings {
+  readonly stop: Stop;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly env: Environment;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What every mode's configuration holds: for the process, not for the mode. */
+type CommonConfig = ConfigOf<typeof commonFlags>;
+
+export interface ReadyMode {
+  readonly common: CommonConfig;
+  readonly run: (surroundings: Surroundings) => Promise<void>;
+}
+
+export type ReadMode =
+  | ({ readonly kind: "config" } & ReadyMode)
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "problems"; readonly problems: readonly string[] };
+
+export interface Mode {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the mode's code and reads its flags. */
+  readonly read: (argv: readonly string[], env: Environment) => Promise<ReadMode>;
+}
+
+/** The mode that runs when none is named. */
+export const DEFAULT_MODE = "discover";
+
+/** The one list of what this binary can be. Each is loaded on demand, so none pays for another. */
+export const modes: readonly Mode[] = [
+  mode(
+    "discover",
+    "keeps this host's labelled containers as records of a hosted zone",
+    async () => {
+      const [{ flags }, { discover }] = await Promise.all([
+        import("./discover/config.ts"),
+        import("./discover/mode.ts"),
+      ]);
+      return { flags, run: discover };
+    },
+  ),
+  mode(
+    "sandbox",
+    "shows the agent at work against stand-ins for AWS, on this machine alone",
+    async () => {
+      const [{ flags }, { sandbox }] = await Promise.all([
+        import("./sandbox/config.ts"),
+        import("./sandbox/mode.ts"),
+      ]);
+      return { flags, run: sandbox };
+    },
+  ),
+];
+
+function mode<F extends Flags & typeof commonFlags>(
+  name: string,
+  summary: string,
+  load: () => Promise<{
+    readonly flags: F;
+    readonly run: (config: ConfigOf<F>, surroundings: Surroundings) => Promise<void>;
+  }>,
+): Mode {
+  return {
+    name,
+    summary,
+    async read(argv, env) {
+      const { flags, run } = await load();
+      const about = { usage: `[${name}] [flags]`, summary: `${name}: ${summary}` };
+      const line = readFlags(about, flags, argv, env);
+      if (line.kind !== "config") return line;
+      const { config } = line;
+      return { kind: "config", common: config, run: (surroundings) => run(config, surroundings) };
+    },
+  };
+}
+
+/** The version, from package.json, the one place that holds it. */
+export const version = (): string =>
+  (
+    JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    }
+  ).version;

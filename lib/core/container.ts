@@ -1,0 +1,22 @@
+declare const containerId: unique symbol;
+/** Docker's 64 hex digits. */
+export type ContainerId = string & { readonly [containerId]: true };
+
+/** The id in `text`; undefined when it is not 64 hex digits. */
+export const asContainerId = (text: string): ContainerId | undefined =>
+  /^[0-9a-f]{64}$/.test(text) ? (text as ContainerId) : undefined;
+
+/** As `docker ps` shows it. */
+export const shortId = (id: ContainerId): string => id.slice(0, 12);
+
+/** A container as one look at the engine saw it. */
+export interface Container {
+  readonly id: ContainerId;
+  readonly name: string;
+  /** A Map: label keys come from image and task authors, `__proto__` among them. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** Its process runs: not created, not exited, not waiting for a restart policy. A paused process counts as running. */
+  readonly running: boolean;
+  /** Docker's HostConfig.NetworkMode: `container:<id>` for an awsvpc task, `host`, `bridge`, `default` or a network. */
+  readonly networkMode: string;
+}

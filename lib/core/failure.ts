@@ -1,0 +1,37 @@
+export type OutsideSystem = "Docker" | "the ECS agent" | "Route 53";
+
+/**
+ * An outside system did not answer, or asked to be left alone for a while. Trying again may help, within the patience.
+ */
+export class Unavailable extends Error {
+  override readonly name = "Unavailable";
+  readonly system: OutsideSystem;
+  /** False only when it is known that the request had no effect. */
+  readonly mayHaveLanded: boolean;
+
+  constructor(
+    system: OutsideSystem,
+    problem: string,
+    options: { readonly mayHaveLanded?: boolean; readonly cause?: unknown } = {},
+  ) {
+    super(`${system} ${problem}`, { cause: options.cause });
+    this.system = system;
+    this.mayHaveLanded = options.mayHaveLanded ?? true;
+  }
+}
+
+/** What only an operator can mend: no permission, no such zone, a refused plan. Ends the process at once. */
+export class Fatal extends Error {
+  override readonly name = "Fatal";
+}
+
+/** The text of an error and of what caused it, outermost first, each text once. */
+export function causes(error: unknown): string {
+  const texts: string[] = [];
+  for (let at: unknown = error; at !== undefined && texts.length < 8; ) {
+    const text = at instanceof Error ? at.message || at.name : String(at);
+    if (!texts.some((earlier) => earlier.includes(text))) texts.push(text);
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return texts.join(": ");
+}

@@ -1,0 +1,69 @@
+import { keyOf, type RecordKey, type RecordSet, sameRecord } from "./record-set.ts";
+
+export interface Change {
+  readonly action: "UPSERT" | "DELETE";
+  readonly record: RecordSet;
+}
+
+/** What Route 53 accepted last for a key. Not `certain` when an answer was lost: the zone may hold it, or what was before. */
+export interface Published {
+  readonly record: RecordSet;
+  readonly certain: boolean;
+}
+
+/**
+ * The changes that move the zone from `published` to `desired`, deletes first: a dead task's record harms clients more
+ * than a live one's absence.
+ *
+ * | published | desired       | change   |
+ * |-----------|---------------|----------|
+ * | -         | R             | UPSERT R |
+ * | R         | R             | none     |
+ * | P         | R, other      | UPSERT R |
+ * | P         | -             | DELETE P |
+ * | P         | -, but kept   | none     |
+ * | perhaps P | R, even P     | UPSERT R |
+ * | perhaps P | -             | DELETE P |
+ * | perhaps P | -, but kept   | none     |
+ */
+export function plan(
+  published: ReadonlyMap<RecordKey, Published>,
+  desired: ReadonlyMap<RecordKey, RecordSet>,
+  kept: ReadonlySet<RecordKey>,
+): readonly Change[] {
+  const deletes: Change[] = [];
+  for (const [key, { record }] of published) {
+    if (!desired.has(key) && !kept.has(key)) deletes.push({ action: "DELETE", record });
+  }
+  const upserts: Change[] = [];
+  for (const [key, record] of desired) {
+    const before = published.get(key);
+    if (before === undefined || !before.certain || !sameRecord(before.record, record)) {
+      upserts.push({ action: "UPSERT", record });
+    }
+  }
+  return [...deletes, ...upserts];
+}
+
+/** The published table once Route 53 has accepted the changes. */
+export function accepted(
+  published: ReadonlyMap<RecordKey, Published>,
+  changes: readonly Change[],
+): ReadonlyMap<RecordKey, Published> {
+  const after = new Map(published);
+  for (const { action, record } of changes) {
+    if (action === "DELETE") after.delete(keyOf(record));
+    else after.set(keyOf(record), { record, certain: true });
+  }
+  return after;
+}
+
+/** The published table once it is unknown whether Route 53 accepted the changes. */
+export function uncertain(
+  published: ReadonlyMap<RecordKey, Published>,
+  changes: readonly Change[],
+): ReadonlyMap<RecordKey, Published> {
+  const after = new Map(published);
+  for (const { record } of changes) after.set(keyOf(record), { record, certain: false });
+  return after;
+}

@@ -1,0 +1,66 @@
+import type { Change } from "./plan.ts";
+import { keyOf, type RecordKey } from "./record-set.ts";
+
+/**
+ * What an InvalidChangeBatch says of one change of the batch.
+ * - already-gone: a DELETE of what is not there; nothing is left to do.
+ * - differs: a DELETE of what is there with other values; the name must be read before it can be deleted exactly.
+ * - refused: Route 53 won't have it as it is, in its own words.
+ */
+export interface Verdict {
+  readonly key: RecordKey;
+  readonly kind: "already-gone" | "differs" | "refused";
+  readonly message: string;
+}
+
+/**
+ * Reads the message of an InvalidChangeBatch, `[text, text]`: one verdict for each change that a text names.
+ * A text that names a record set decides that one; a text that names only name and type decides every UPSERT to them,
+ * because what it says (a CNAME, a simple record, a full group) holds for all of them.
+ * Changes without a verdict may be fine. No verdict at all means that the message names nothing of the batch.
+ * The texts: facts/route53.md section 2, from threads named there.
+ */
+export function readRefusal(message: string, batch: readonly Change[]): readonly Verdict[] {
+  const verdicts = new Map<RecordKey, Verdict>();
+  for (const text of splitTexts(message)) {
+    for (const change of batch.filter((candidate) => names(text, candidate))) {
+      const key = keyOf(change.record);
+      if (!verdicts.has(key)) verdicts.set(key, { key, kind: kindOf(text, change), message: text });
+    }
+  }
+  return [...verdicts.values()];
+}
+
+/** The texts hold commas and brackets themselves, so each new one is known by how it begins. */
+const BEGINNINGS =
+  /, (?=Tried to |RRSet |Invalid Resource Record|InvalidInput|The request |Exceeded |Number of )/;
+
+const splitTexts = (message: string): readonly string[] =>
+  message.replace(/^\[/, "").replace(/\]$/, "").split(BEGINNINGS);
+
+function kindOf(text: string, change: Change): Verdict["kind"] {
+  if (change.action === "DELETE" && text.includes("but it was not found")) return "already-gone";
+  if (change.action === "DELETE" && text.includes("do not match the current values")) {
+    return "differs";
+  }
+  return "refused";
+}
+
+function names(text: string, { action, record }: Change): boolean {
+  if (/set-?identifier/i.test(text)) {
+    return mentions(text, record.setIdentifier) && mentions(text, `${record.name}.`);
+  }
+  if (action === "DELETE") return false;
+  // A bad value is quoted alone, without its name: `... encountered with 'x'`.
+  if (text.includes("encountered with")) {
+    return record.values.some((value) => text.includes(`'${value}'`));
+  }
+  const [, type = record.type] = /type[ =']+([A-Z]+)/.exec(text) ?? [];
+  return type === record.type && mentions(text, `${record.name}.`);
+}
+
+/** At a boundary only: `web.` is not found in `old-web.`, nor one identifier in a longer one. */
+const mentions = (text: string, part: string): boolean =>
+  text.includes(part) && new RegExp(`(?<![\\w.\\\\-])${literal(part)}(?![\\w\\\\-])`).test(text);
+
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");

@@ -1,0 +1,76 @@
+import type { Container, ContainerId } from "../core/container.ts";
+import { claimOf, type Desired, type DesiredRules, desiredOf } from "../core/desired.ts";
+import { causes, type OutsideSystem, Unavailable } from "../core/failure.ts";
+import type { NoAnswer, TaskAnswer } from "../core/task.ts";
+import type { Clock, Random } from "./clock.ts";
+import { patience } from "./patience.ts";
+import { outOfPatience } from "./persist.ts";
+
+export interface LookOptions {
+  /** The container now, undefined when it is gone. Throws `Unavailable` when the engine does not answer. */
+  readonly inspect: (id: ContainerId) => Promise<Container | undefined>;
+  /** Throws `Unavailable` when the ECS agent does not answer. */
+  readonly taskOf: (id: ContainerId) => Promise<TaskAnswer>;
+  readonly rules: DesiredRules;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly patienceMs: number;
+}
+
+export interface Seen {
+  readonly container?: Container;
+  /** Undefined when the engine did not answer: nothing can be said of the container. */
+  readonly desired?: Desired;
+  /** When to look again, in ms; undefined when only a new event can change what was seen. */
+  readonly againInMs?: number;
+}
+
+/**
+ * Looks at one container and says what it asks of the zone: one inspect, and one introspection where its answer matters.
+ * A look never waits for something to become true: it says when to look again, and its worker is free for others.
+ * Throws once the engine or the ECS agent has been unavailable for longer than the patience, and whatever a port throws
+ * that is not `Unavailable`.
+ */
+export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
+  const { inspect, taskOf, rules, patienceMs } = options;
+  const outages = patience<OutsideSystem>({ ...options, limitMs: patienceMs });
+  const unsure = patience<ContainerId>({ ...options, limitMs: patienceMs });
+
+  const missed = (error: Unavailable): number => {
+    const againInMs = outages.miss(error.system);
+    if (againInMs === undefined) throw outOfPatience(error, patienceMs);
+    return againInMs;
+  };
+
+  return async (id) => {
+    let container: Container | undefined;
+    try {
+      container = await inspect(id);
+      outages.hit("Docker");
+    } catch (error) {
+      if (error instanceof Unavailable) return { againInMs: missed(error) };
+      throw error;
+    }
+
+    const claim = claimOf(container, rules.zoneName);
+    if (claim.kind === "absent") {
+      unsure.hit(id);
+      return { ...(container && { container }), desired: claim };
+    }
+
+    let answer: TaskAnswer | NoAnswer;
+    let againInMs: number | undefined;
+    try {
+      answer = await taskOf(id);
+      outages.hit("the ECS agent");
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      answer = { kind: "unavailable", problem: causes(error) };
+      againInMs = missed(error);
+    }
+    const desired = desiredOf(claim, answer, rules);
+    if (desired.kind !== "unsure") unsure.hit(id);
+    else if (answer.kind !== "unavailable") againInMs = unsure.miss(id);
+    return { container: claim.container, desired, ...(againInMs !== undefined && { againInMs }) };
+  };
+}

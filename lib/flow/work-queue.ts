@@ -1,0 +1,112 @@
+import PQueue from "p-queue";
+import type { Clock } from "./clock.ts";
+
+export interface WorkQueue<Key> {
+  /** There is a reason to work on `key`. */
+  mark(key: Key): void;
+  /** Resolves when no key waits or is being worked on; keys to come back later do not count. */
+  quiet(): Promise<void>;
+  /**
+   * Rejects with the first failure of the work. Otherwise it ends only with the stop signal: nothing new has started
+   * since, and what was being worked on has ended.
+   */
+  run(): Promise<void>;
+}
+
+export interface WorkQueueOptions<Key> {
+  readonly concurrency: number;
+  /** Does the work. Returns the ms after which to work on `key` again, or undefined when it is done with. */
+  readonly work: (key: Key) => Promise<number | undefined>;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Promises:
+ * - at most `concurrency` keys are worked on at once, and each by one worker at a time;
+ * - marks of a key that waits collapse into one;
+ * - a key marked while it is worked on is worked on once more after that, because what was seen may be old by then;
+ * - after a failure or the stop signal nothing starts.
+ *
+ * Keys wait, never events: memory is bounded by the number of keys, whatever their number of events.
+ */
+export function workQueue<Key>({
+  concurrency,
+  work,
+  clock,
+  stop,
+}: WorkQueueOptions<Key>): WorkQueue<Key> {
+  const pool = new PQueue({ concurrency });
+  const waiting = new Set<Key>();
+  const working = new Set<Key>();
+  const again = new Set<Key>();
+  const later = new Map<Key, AbortController>();
+  const failure = Promise.withResolvers<never>();
+  // Whoever runs the queue sees the failure; without this line it would count as unhandled before `run` is called.
+  failure.promise.catch(() => {});
+  let failed = false;
+
+  const ended = () => failed || stop.aborted;
+
+  const mark = (key: Key): void => {
+    if (ended()) return;
+    later.get(key)?.abort();
+    later.delete(key);
+    if (working.has(key)) {
+      again.add(key);
+    } else if (!waiting.has(key)) {
+      waiting.add(key);
+      void pool.add(() => take(key));
+    }
+  };
+
+  const take = async (key: Key): Promise<void> => {
+    waiting.delete(key);
+    if (ended()) return;
+    working.add(key);
+    let againInMs: number | undefined;
+    try {
+      againInMs = await work(key);
+    } catch (error) {
+      failed = true;
+      failure.reject(error);
+    } finally {
+      working.delete(key);
+    }
+    if (again.delete(key)) mark(key);
+    else if (againInMs !== undefined) markLater(key, againInMs);
+  };
+
+  const markLater = (key: Key, delayMs: number): void => {
+    if (ended()) return;
+    const cancel = new AbortController();
+    later.set(key, cancel);
+    clock.sleep(delayMs, AbortSignal.any([cancel.signal, stop])).then(
+      () => {
+        if (later.get(key) === cancel) mark(key);
+      },
+      () => {
+        // Cancelled by an earlier mark, or stopped: either way there is nothing to do.
+      },
+    );
+  };
+
+  return {
+    mark,
+    quiet: () => pool.onIdle(),
+    async run() {
+      try {
+        await Promise.race([failure.promise, aborted(stop)]);
+      } finally {
+        await pool.onIdle();
+      }
+    },
+  };
+}
+
+/** Resolves when the signal aborts. */
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

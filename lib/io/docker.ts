@@ -1,0 +1,183 @@
+import type { Readable } from "node:stream";
+import Docker from "dockerode";
+import * as z from "zod";
+import { asContainerId, type Container, type ContainerId } from "../core/container.ts";
+import { Fatal, Unavailable } from "../core/failure.ts";
+import { splitLines } from "./lines.ts";
+
+/**
+ * What the engine's stream says: a container to look at, or something unreadable, after which only looking at all of
+ * them is safe.
+ */
+export type EngineEvent =
+  | { readonly kind: "container"; readonly id: ContainerId; readonly action: string }
+  | { readonly kind: "unreadable"; readonly problem: string };
+
+/** The Docker engine, read only: this file sends nothing but GET. */
+export interface DockerEngine {
+  /** The engine's version and its newest API version, for the log. */
+  version(): Promise<{ readonly engine: string; readonly api: string }>;
+  /**
+   * Subscribes to starts and ends of containers with the label; resolves once the engine has accepted. The stream ends
+   * only by throwing, or quietly when `stop` aborts.
+   */
+  events(label: string, stop: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
+  /** Ids of the running containers with the label. */
+  running(label: string): Promise<readonly ContainerId[]>;
+  /** The container as it is now; undefined when there is none. */
+  inspect(id: ContainerId): Promise<Container | undefined>;
+}
+
+/** All that a record follows from. `die` alone is common to a stop, a crash, an OOM kill and a forced removal. */
+const EVENTS = ["start", "die"];
+
+const REQUEST_LIMIT_MS = 10_000;
+
+const Version = z.object({ Version: z.string(), ApiVersion: z.string() });
+const Listed = z.array(z.object({ Id: z.string() }));
+/** Type, Action and Actor only: the older fields status, id and from are gone from API 1.52 on. */
+const Event = z.object({
+  Type: z.string(),
+  Action: z.string(),
+  Actor: z.object({ ID: z.string() }),
+});
+const Inspected = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  State: z.object({ Running: z.boolean(), Restarting: z.boolean().optional() }),
+  Config: z.object({ Labels: z.unknown() }),
+  HostConfig: z.object({ NetworkMode: z.string().optional() }),
+});
+
+/**
+ * The engine behind DOCKER_HOST, or behind Docker's own socket. No API version is pinned, so that the engine answers in
+ * its newest: 1.41 and 1.52 agree in all that is read here.
+ * Every function throws `Unavailable` when the engine does not answer and `Fatal` when it never will.
+ */
+export function dockerEngine({ socketPath }: { readonly socketPath?: string } = {}): DockerEngine {
+  let docker: Docker;
+  try {
+    docker = new Docker(socketPath === undefined ? {} : { socketPath });
+  } catch (error) {
+    throw new Fatal("DOCKER_HOST: expected unix:///path or tcp://host:port", { cause: error });
+  }
+  const limit = () => ({ abortSignal: AbortSignal.timeout(REQUEST_LIMIT_MS) });
+
+  return {
+    async version() {
+      const { Version: engine, ApiVersion: api } = await read("version", Version, () =>
+        // The types leave out the options that it takes.
+        (docker as { version(options: object): Promise<unknown> }).version(limit()),
+      );
+      return { engine, api };
+    },
+    async events(label, stop) {
+      const filters = { type: ["container" as const], label: [label], event: EVENTS };
+      const stream = await docker
+        .getEvents({ filters, abortSignal: stop })
+        .catch((error: unknown) => {
+          stop.throwIfAborted();
+          throw failure("events", error);
+        });
+      return readEvents(stream as Readable, stop);
+    },
+    async running(label) {
+      const filters = { label: [label] };
+      const listed = await read("container list", Listed, () =>
+        docker.listContainers({ filters, ...limit() }),
+      );
+      return listed.map(({ Id }) => asContainerId(Id)).filter((id) => id !== undefined);
+    },
+    async inspect(id) {
+      const seen = await read("container", Inspected.or(z.undefined()), () =>
+        docker
+          .getContainer(id)
+          .inspect(limit())
+          .catch((error: unknown) => {
+            if (statusOf(error) === 404) return undefined;
+            throw error;
+          }),
+      );
+      if (seen === undefined) return undefined;
+      return {
+        id,
+        name: seen.Name.replace(/^\//, ""),
+        labels: labelsOf(seen.Config.Labels),
+        // While it waits for its restart policy, the engine calls a container running and restarting at once.
+        running: seen.State.Running && seen.State.Restarting !== true,
+        networkMode: seen.HostConfig.NetworkMode ?? "default",
+      };
+    },
+  };
+}
+
+async function* readEvents(stream: Readable, stop: AbortSignal): AsyncGenerator<EngineEvent> {
+  try {
+    for await (const line of splitLines(stream)) yield readEvent(line);
+  } catch (error) {
+    // An abort shows as a broken stream, too.
+    if (!stop.aborted) throw new Unavailable("Docker", "cut its event stream", { cause: error });
+  }
+  if (!stop.aborted) throw new Unavailable("Docker", "ended its event stream");
+}
+
+function readEvent(line: string | undefined): EngineEvent {
+  if (line === undefined) return { kind: "unreadable", problem: "a line that is too long" };
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return { kind: "unreadable", problem: "a line that is not JSON" };
+  }
+  const event = Event.safeParse(json);
+  const id = event.success ? asContainerId(event.data.Actor.ID) : undefined;
+  if (!event.success || event.data.Type !== "container" || id === undefined) {
+    return { kind: "unreadable", problem: "a line that is not a container's event" };
+  }
+  return { kind: "container", id, action: event.data.Action };
+}
+
+const labelsOf = (labels: unknown): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(labels ?? {}).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    ),
+  );
+
+async function read<T>(what: string, schema: z.ZodType<T>, ask: () => Promise<unknown>) {
+  let answer: unknown;
+  try {
+    answer = await ask();
+  } catch (error) {
+    throw failure(what, error);
+  }
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  throw new Unavailable("Docker", `answered ${what} in an unknown shape`, {
+    cause: z.prettifyError(parsed.error),
+  });
+}
+
+function failure(what: string, error: unknown): Unavailable | Fatal {
+  const status = statusOf(error);
+  if (codeOf(error) === "EACCES") {
+    return new Fatal(
+      "no permission for Docker's socket: run as a member of the group that owns it",
+      {
+        cause: error,
+      },
+    );
+  }
+  if (status !== undefined && status >= 400 && status < 500) {
+    return new Fatal(`Docker refused ${what} with status ${status}`, { cause: error });
+  }
+  return new Unavailable("Docker", `did not answer ${what}`, { cause: error });
+}
+
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
+    ? error.statusCode
+    : undefined;
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && "code" in error ? error.code : undefined;
