@@ -139,6 +139,7 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
 
   for (const id of running) queue.mark(id);
   await together(stop, [watch(), queue.run(), publish(), finish()]);
+  await queue.drained();
   zone.close();
   log.info("stopped; the records stay", { skipped: JSON.stringify(say.skipped()) });
 }

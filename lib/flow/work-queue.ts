@@ -4,13 +4,10 @@ import type { Clock } from "./clock.ts";
 export interface WorkQueue<Key> {
   /** There is a reason to work on `key`. */
   mark(key: Key): void;
-  /** Resolves when no key waits or is being worked on; keys to come back later do not count. */
-  quiet(): Promise<void>;
-  /**
-   * Rejects with the first failure of the work. Otherwise it ends only with the stop signal: nothing new has started
-   * since, and what was being worked on has ended.
-   */
+  /** Ends at the stop signal, or rejects at the first failure of the work. From then on nothing starts. */
   run(): Promise<void>;
+  /** Resolves when nothing is being worked on. */
+  drained(): Promise<void>;
 }
 
 export interface WorkQueueOptions<Key> {
@@ -93,14 +90,8 @@ export function workQueue<Key>({
 
   return {
     mark,
-    quiet: () => pool.onIdle(),
-    async run() {
-      try {
-        await Promise.race([failure.promise, aborted(stop)]);
-      } finally {
-        await pool.onIdle();
-      }
-    },
+    run: () => Promise.race([failure.promise, aborted(stop)]),
+    drained: () => pool.onIdle(),
   };
 }
 

@@ -1,0 +1,439 @@
+/**
+ * The life of one container as dockerd lives it: what an action makes of it, and which events it
+ * emits in which order. Orders: section 5 of the fact sheet on Docker events (dockerd 20.10.24),
+ * network events included. Pure: times are given, in milliseconds since the epoch.
+ */
+
+export type Health = "starting" | "healthy" | "unhealthy";
+
+export interface ContainerState {
+  /** 64 hex digits. */
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `container:<id>` (a task with its own network interface), `bridge`, `host`, `none`, or a network's name. */
+  readonly networkMode: string;
+  /** As configured: a name (`SIGINT`) or a number. */
+  readonly stopSignal?: string;
+  readonly address?: string;
+  readonly status: "created" | "running" | "paused" | "exited";
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly createdMs: number;
+  readonly startedMs?: number;
+  readonly finishedMs?: number;
+  /** Absent without a health check, and before the first start. */
+  readonly health?: Health;
+  readonly healthcheck: boolean;
+  readonly restartCount: number;
+}
+
+export type ContainerAction =
+  | { readonly verb: "create" | "start" | "restart" | "autoRestart" | "pause" | "unpause" | "oom" }
+  | { readonly verb: "stop"; readonly ignoresTerm?: boolean }
+  | { readonly verb: "kill"; readonly signal?: number }
+  | { readonly verb: "crash"; readonly exitCode?: number }
+  | { readonly verb: "remove"; readonly force?: boolean }
+  | { readonly verb: "health"; readonly health: "healthy" | "unhealthy" };
+
+interface EventDraft {
+  readonly Type: "container" | "network";
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
+}
+
+/** The container after the action (undefined once removed) and the events, in order. */
+export interface Step {
+  readonly container: ContainerState | undefined;
+  readonly events: readonly EventDraft[];
+}
+
+export const isRunning = (container: ContainerState): boolean =>
+  container.status === "running" || container.status === "paused";
+
+/** The network that is the container's own; undefined when it lives in another container's. */
+export const networkOf = (container: ContainerState): string | undefined => {
+  if (container.networkMode.startsWith("container:")) return undefined;
+  return container.networkMode === "default" ? "bridge" : container.networkMode;
+};
+
+/** 64 hex digits, the same for the same name. */
+const networkId = (name: string): string =>
+  Buffer.from(name).toString("hex").padEnd(64, "0").slice(0, 64);
+
+const sorted = (record: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Labels overwrite what the event itself says (`exitCode`, `signal`); image and name win over labels. */
+const said = (
+  container: ContainerState,
+  action: string,
+  details: Readonly<Record<string, string>> = {},
+): EventDraft => ({
+  Type: "container",
+  Action: action,
+  Actor: {
+    ID: container.id,
+    Attributes: sorted({
+      ...details,
+      ...container.labels,
+      image: container.image,
+      name: container.name,
+    }),
+  },
+});
+
+const driverOf = (network: string): string =>
+  network === "none" ? "null" : network === "host" ? "host" : "bridge";
+
+/** Carries no labels of the container, so a label filter never shows it. */
+const wired = (
+  container: ContainerState,
+  action: "connect" | "disconnect",
+): readonly EventDraft[] => {
+  const network = networkOf(container);
+  if (network === undefined) return [];
+  const attributes = { container: container.id, name: network, type: driverOf(network) };
+  return [
+    {
+      Type: "network",
+      Action: action,
+      Actor: { ID: networkId(network), Attributes: attributes },
+    },
+  ];
+};
+
+const signals: Readonly<Record<string, number>> = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  KILL: 9,
+  USR1: 10,
+  USR2: 12,
+  TERM: 15,
+  WINCH: 28,
+};
+
+/** The number `kill` events carry for the container's own stop signal; 15 unless configured. */
+const stopSignalOf = (container: ContainerState): number => {
+  const configured = container.stopSignal ?? "SIGTERM";
+  const named = signals[configured.replace(/^SIG/, "")];
+  const signal = named ?? (/^\d+$/.test(configured) ? Number(configured) : undefined);
+  if (signal === undefined) throw new Error(`expected a stop signal, got ${configured}`);
+  return signal;
+};
+
+const exitOfKilled = 137;
+
+/** Health starts over with every start, without an event. */
+const started = (container: ContainerState, atMs: number): ContainerState => ({
+  ...container,
+  status: "running",
+  startedMs: atMs,
+  exitCode: 0,
+  oomKilled: false,
+  ...(container.healthcheck ? { health: "starting" } : {}),
+});
+
+/** A stopped probe leaves "unhealthy" behind, without an event: moby `daemon/container/health.go`. */
+const ended = (container: ContainerState, atMs: number, exitCode: number): ContainerState => ({
+  ...container,
+  status: "exited",
+  finishedMs: atMs,
+  exitCode,
+  ...(container.healthcheck ? { health: "unhealthy" } : {}),
+});
+
+const died = (container: ContainerState, exitCode: number): readonly EventDraft[] => [
+  said(container, "die", { exitCode: String(exitCode) }),
+  ...wired(container, "disconnect"),
+];
+
+const killed = (container: ContainerState, signal: number): EventDraft =>
+  said(container, "kill", { signal: String(signal) });
+
+/** Raises Error where dockerd answers 409. */
+const mustRun = (container: ContainerState, verb: string): void => {
+  if (!isRunning(container)) {
+    throw new Error(`${verb}: expected a running container, got ${container.status}`);
+  }
+};
+
+const start = (container: ContainerState, atMs: number): Step => {
+  if (container.status === "paused") {
+    throw new Error("start: expected a stopped container, got paused");
+  }
+  if (container.status === "running") return { container, events: [] };
+  return {
+    container: started(container, atMs),
+    events: [...wired(container, "connect"), said(container, "start")],
+  };
+};
+
+const stop = (container: ContainerState, ignoresTerm: boolean, atMs: number): Step => {
+  if (!isRunning(container)) return { container, events: [] };
+  const paused = container.status === "paused";
+  // A paused process cannot act on the first signal; observed were two kills around the unpause.
+  const forced = ignoresTerm || paused;
+  const exitCode = forced ? exitOfKilled : 0;
+  return {
+    container: ended(container, atMs, exitCode),
+    events: [
+      killed(container, stopSignalOf(container)),
+      ...(paused ? [said(container, "unpause")] : []),
+      ...(forced ? [killed(container, 9)] : []),
+      ...died(container, exitCode),
+      said(container, "stop"),
+    ],
+  };
+};
+
+/** Signal 9 and the container's own stop signal end it; it survives every other. */
+const kill = (container: ContainerState, signal: number, atMs: number): Step => {
+  mustRun(container, "kill");
+  const ends = signal === 9 || signal === stopSignalOf(container);
+  if (!ends) return { container, events: [killed(container, signal)] };
+  const exitCode = signal === 9 ? exitOfKilled : 0;
+  return {
+    container: ended(container, atMs, exitCode),
+    events: [
+      killed(container, signal),
+      ...(container.status === "paused" ? [said(container, "unpause")] : []),
+      ...died(container, exitCode),
+    ],
+  };
+};
+
+/** Without container: nothing is left to act on. */
+const then = (step: Step, next: (container: ContainerState) => Step): Step => {
+  if (step.container === undefined) return step;
+  const after = next(step.container);
+  return { container: after.container, events: [...step.events, ...after.events] };
+};
+
+const remove = (container: ContainerState, force: boolean, atMs: number): Step => {
+  if (isRunning(container) && !force) {
+    throw new Error(`remove: expected a stopped container or force, got ${container.status}`);
+  }
+  const still: Step = { container, events: [] };
+  return then(isRunning(container) ? kill(container, 9, atMs) : still, (dead) => ({
+    container: undefined,
+    events: [said(dead, "destroy")],
+  }));
+};
+
+const crash = (container: ContainerState, exitCode: number, atMs: number): Step => {
+  mustRun(container, "crash");
+  return { container: ended(container, atMs, exitCode), events: died(container, exitCode) };
+};
+
+const pause = (container: ContainerState): Step => {
+  if (container.status !== "running") {
+    throw new Error(`pause: expected a running container, got ${container.status}`);
+  }
+  // The probe stops while paused: `updateHealthMonitor` in moby `daemon/health.go`.
+  const health = container.healthcheck ? { health: "unhealthy" as const } : {};
+  return {
+    container: { ...container, status: "paused", ...health },
+    events: [said(container, "pause")],
+  };
+};
+
+const unpause = (container: ContainerState): Step => {
+  if (container.status !== "paused") {
+    throw new Error(`unpause: expected a paused container, got ${container.status}`);
+  }
+  return { container: { ...container, status: "running" }, events: [said(container, "unpause")] };
+};
+
+/** An event on a transition only. */
+const changeHealth = (container: ContainerState, health: "healthy" | "unhealthy"): Step => {
+  if (!container.healthcheck) throw new Error("health: expected a container with a health check");
+  if (container.status !== "running") {
+    throw new Error(`health: expected a running container, got ${container.status}`);
+  }
+  if (container.health === health) return { container, events: [] };
+  return {
+    container: { ...container, health },
+    events: [said(container, `health_status: ${health}`)],
+  };
+};
+
+/** What the action makes of the container. Raises Error for what dockerd refuses with 409. */
+export const act = (container: ContainerState, action: ContainerAction, atMs: number): Step => {
+  switch (action.verb) {
+    case "create":
+      return { container, events: [said(container, "create")] };
+    case "start":
+      return start(container, atMs);
+    case "stop":
+      return stop(container, action.ignoresTerm ?? false, atMs);
+    case "kill":
+      return kill(container, action.signal ?? 9, atMs);
+    case "crash":
+      return crash(container, action.exitCode ?? 1, atMs);
+    case "oom": {
+      const dead = crash(container, exitOfKilled, atMs);
+      return {
+        container: dead.container && { ...dead.container, oomKilled: true },
+        events: [said(container, "oom"), ...dead.events],
+      };
+    }
+    case "restart":
+      return then(
+        then(stop(container, false, atMs), (stopped) => start(stopped, atMs)),
+        (running) => ({ container: running, events: [said(running, "restart")] }),
+      );
+    case "autoRestart":
+      return then(crash(container, 1, atMs), (dead) =>
+        start({ ...dead, restartCount: dead.restartCount + 1 }, atMs),
+      );
+    case "remove":
+      return remove(container, action.force ?? false, atMs);
+    case "pause":
+      return pause(container);
+    case "unpause":
+      return unpause(container);
+    case "health":
+      return changeHealth(container, action.health);
+  }
+};
+
+const timestamp = (ms: number | undefined): string =>
+  ms === undefined ? "0001-01-01T00:00:00Z" : new Date(ms).toISOString();
+
+const imageIdOf = (container: ContainerState): string =>
+  `sha256:${Buffer.from(container.image).toString("hex").padEnd(64, "0").slice(0, 64)}`;
+
+/** The address is the network's only while the container runs. */
+const endpoint = (container: ContainerState, network: string) => {
+  const live = isRunning(container);
+  const address = live ? (container.address ?? "") : "";
+  return {
+    IPAMConfig: null,
+    Links: null,
+    Aliases: null,
+    NetworkID: live ? networkId(network) : "",
+    EndpointID: live ? container.id : "",
+    Gateway: "",
+    IPAddress: address,
+    IPPrefixLen: address === "" ? 0 : 16,
+    IPv6Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    MacAddress: "",
+    DriverOpts: null,
+  };
+};
+
+const networksOf = (container: ContainerState) => {
+  const network = networkOf(container);
+  return network === undefined ? {} : { [network]: endpoint(container, network) };
+};
+
+const age = (ms: number): string => {
+  const seconds = Math.floor(Math.max(0, ms) / 1000);
+  const [count, unit] =
+    seconds < 60
+      ? [seconds, "second"]
+      : seconds < 3600
+        ? [Math.floor(seconds / 60), "minute"]
+        : [Math.floor(seconds / 3600), "hour"];
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+};
+
+const statusLine = (container: ContainerState, atMs: number): string => {
+  switch (container.status) {
+    case "created":
+      return "Created";
+    case "exited":
+      return `Exited (${container.exitCode}) ${age(atMs - (container.finishedMs ?? atMs))} ago`;
+    case "paused":
+      return `Up ${age(atMs - (container.startedMs ?? atMs))} (Paused)`;
+    case "running": {
+      const health = container.health === "starting" ? "health: starting" : container.health;
+      const up = `Up ${age(atMs - (container.startedMs ?? atMs))}`;
+      return health === undefined ? up : `${up} (${health})`;
+    }
+  }
+};
+
+const command = ["/app", "serve"] as const;
+
+/** One element of GET /containers/json. The health summary came with API 1.52. */
+export const summaryOf = (container: ContainerState, atMs: number, apiMinor: number) => ({
+  Id: container.id,
+  Names: [`/${container.name}`],
+  Image: container.image,
+  ImageID: imageIdOf(container),
+  Command: command.join(" "),
+  Created: Math.floor(container.createdMs / 1000),
+  Ports: [],
+  Labels: container.labels,
+  State: container.status,
+  Status: statusLine(container, atMs),
+  HostConfig: { NetworkMode: container.networkMode },
+  ...(apiMinor < 52 ? {} : { Health: { Status: container.health ?? "none", FailingStreak: 0 } }),
+  NetworkSettings: { Networks: networksOf(container) },
+  Mounts: [],
+});
+
+/** GET /containers/{id}/json. The address outside `Networks` is gone since API 1.52. */
+export const inspectOf = (container: ContainerState, apiMinor: number) => ({
+  Id: container.id,
+  Created: timestamp(container.createdMs),
+  Path: command[0],
+  Args: command.slice(1),
+  State: {
+    Status: container.status,
+    Running: isRunning(container),
+    Paused: container.status === "paused",
+    Restarting: false,
+    OOMKilled: container.oomKilled,
+    Dead: false,
+    Pid: isRunning(container) ? 1000 + (Number.parseInt(container.id.slice(0, 6), 16) % 30_000) : 0,
+    ExitCode: container.exitCode,
+    Error: "",
+    StartedAt: timestamp(container.startedMs),
+    FinishedAt: timestamp(container.finishedMs),
+    ...(container.health === undefined
+      ? {}
+      : { Health: { Status: container.health, FailingStreak: 0, Log: [] } }),
+  },
+  Image: imageIdOf(container),
+  Name: `/${container.name}`,
+  RestartCount: container.restartCount,
+  Driver: "overlay2",
+  Platform: "linux",
+  ExecIDs: null,
+  HostConfig: {
+    NetworkMode: container.networkMode,
+    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+    AutoRemove: false,
+    PortBindings: {},
+  },
+  Mounts: [],
+  Config: {
+    Hostname: container.id.slice(0, 12),
+    Env: [],
+    Cmd: command,
+    Image: container.image,
+    Labels: container.labels,
+    ...(container.stopSignal === undefined ? {} : { StopSignal: container.stopSignal }),
+    ...(container.healthcheck ? { Healthcheck: { Test: ["CMD-SHELL", "true"] } } : {}),
+  },
+  NetworkSettings: {
+    Ports: {},
+    ...(apiMinor < 52
+      ? {
+          IPAddress:
+            networkOf(container) === "bridge" && isRunning(container)
+              ? (container.address ?? "")
+              : "",
+        }
+      : {}),
+    Networks: networksOf(container),
+  },
+});

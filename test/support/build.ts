@@ -1,0 +1,44 @@
+import type { InstanceId, Owner, TaskId } from "../../lib/core/arn.ts";
+import type { Container, ContainerId } from "../../lib/core/container.ts";
+import type { Change } from "../../lib/core/plan.ts";
+import type { RecordSet } from "../../lib/core/record-set.ts";
+import { formatSetIdentifier } from "../../lib/core/set-identifier.ts";
+
+export const ZONE = "example.internal";
+
+const hex = (n: number, length: number): string => n.toString(16).padStart(length, "0");
+
+export const instance = (n: number): InstanceId => hex(0xa000 + n, 32) as InstanceId;
+export const task = (n: number): TaskId => hex(n, 32) as TaskId;
+export const containerId = (n: number): ContainerId => hex(n, 64) as ContainerId;
+export const owner: Owner = { instance: instance(1), region: "eu-west-1" };
+
+export const taskArn = (n: number): string =>
+  `arn:aws:ecs:eu-west-1:123456789012:task/prod/${task(n)}`;
+
+/** The record of task `n`, of the owner above unless said otherwise. */
+export const record = (n: number, over: Partial<RecordSet> = {}): RecordSet => ({
+  name: `web.${ZONE}`,
+  type: "A",
+  setIdentifier: formatSetIdentifier({ instance: owner.instance, task: task(n) }),
+  ttlSeconds: 10,
+  weight: 1,
+  values: [`10.0.${n >> 8}.${n & 255}`],
+  ...over,
+});
+
+export const upsert = (one: RecordSet): Change => ({ action: "UPSERT", record: one });
+export const del = (one: RecordSet): Change => ({ action: "DELETE", record: one });
+
+/** A running awsvpc container of task `n`, labelled `web`. */
+export const container = (n: number, over: Partial<Container> = {}): Container => ({
+  id: containerId(n),
+  name: `web-${n}`,
+  labels: new Map([
+    ["discovery.service.name", "web"],
+    ["com.amazonaws.ecs.task-arn", taskArn(n)],
+  ]),
+  running: true,
+  networkMode: `container:${hex(0xffff, 64)}`,
+  ...over,
+});

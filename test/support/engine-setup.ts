@@ -1,0 +1,101 @@
+import { execFile, spawn } from "node:child_process";
+import { existsSync, openSync } from "node:fs";
+import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import Docker from "dockerode";
+import { TEST_IMAGE } from "./engine.ts";
+
+const run = promisify(execFile);
+
+/** Jest's globalSetup of the engine tests: a Docker engine that answers, and an image to run on it. */
+export default async function setup(): Promise<void> {
+  const docker = new Docker();
+  if (!(await answers(docker))) await startEngine(docker);
+  await buildImage(docker);
+}
+
+const answers = async (docker: Docker): Promise<boolean> =>
+  docker.ping().then(
+    () => true,
+    () => false,
+  );
+
+/** As root on Debian the set-up helps itself; anywhere else it says what is missing. */
+async function startEngine(docker: Docker): Promise<void> {
+  const isRootOnDebian = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+  if (process.env["DOCKER_HOST"] || !isRootOnDebian) {
+    throw new Error(
+      `These tests need a Docker engine, and none answers at ${process.env["DOCKER_HOST"] || "/var/run/docker.sock"}: ` +
+        "start one (or install it: https://docs.docker.com/engine/install), or run `npm run test:unit` for the tests that need none.",
+    );
+  }
+  if (!existsSync("/usr/sbin/dockerd") && !existsSync("/usr/bin/dockerd")) {
+    await run("apt-get", ["update", "-qq"]);
+    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "docker.io"]);
+  }
+  const logFile = join(tmpdir(), "ecs-discovery-agent-test-dockerd.log");
+  const log = openSync(logFile, "w");
+  const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
+  let ended: string | undefined;
+  daemon.once("error", (error) => {
+    ended = error.message;
+  });
+  daemon.once("exit", (code) => {
+    ended = `exit code ${code}`;
+  });
+  for (let tries = 0; !(await answers(docker)); tries += 1) {
+    if (ended !== undefined || tries === 300) {
+      throw new Error(
+        `dockerd did not start (${ended ?? "no answer in 60 s"}); its log is ${logFile}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  // It stays for the tests to come: starting it costs more than keeping it.
+  daemon.unref();
+}
+
+/**
+ * A few megabytes made of this machine's own shell, sleep and libc, because no registry may be in reach. Where the
+ * machine has none of those for Docker's platform (macOS), busybox is pulled and tagged.
+ */
+async function buildImage(docker: Docker): Promise<void> {
+  const present = await docker
+    .getImage(TEST_IMAGE)
+    .inspect()
+    .catch(() => undefined);
+  if (present !== undefined) return;
+  const [repo, tag] = TEST_IMAGE.split(":") as [string, string];
+  if (process.platform !== "linux") {
+    const pulled = await docker.pull("busybox:stable");
+    await new Promise((resolve, reject) =>
+      docker.modem.followProgress(pulled, (error) => (error ? reject(error) : resolve(undefined))),
+    );
+    await docker.getImage("busybox:stable").tag({ repo, tag });
+    return;
+  }
+  const root = await mkdtemp(join(tmpdir(), "ecs-discovery-agent-image-"));
+  try {
+    for (const program of ["/bin/sh", "/bin/sleep", "/bin/cat"]) {
+      const { stdout } = await run("ldd", [program]);
+      const libraries = stdout.match(/\/\S+/g) ?? [];
+      for (const file of [program, ...libraries.filter((name) => !name.endsWith(":"))]) {
+        await mkdir(join(root, dirname(file)), { recursive: true });
+        await cp(file, join(root, file), { dereference: true });
+      }
+    }
+    await mkdir(join(root, "tmp"));
+    const tar = spawn("tar", ["-C", root, "-cf", "-", "."], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const importing = await docker.importImage(tar.stdout, { repo, tag, changes: "ENV PATH=/bin" });
+    for await (const _ of importing) {
+      // The answer ends when the image is there.
+    }
+    await docker.getImage(TEST_IMAGE).inspect();
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
