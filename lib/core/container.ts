@@ -19,4 +19,6 @@ export interface Container {
   readonly running: boolean;
   /** Docker's HostConfig.NetworkMode: `container:<id>` for an awsvpc task, `host`, `bridge`, `default` or a network. */
   readonly networkMode: string;
+  /** IPv4, of its own networks; none when it lives in another container's. */
+  readonly addresses: readonly string[];
 }

@@ -47,6 +47,11 @@ const Inspected = z.object({
   State: z.object({ Running: z.boolean(), Restarting: z.boolean().optional() }),
   Config: z.object({ Labels: z.unknown() }),
   HostConfig: z.object({ NetworkMode: z.string().optional() }),
+  NetworkSettings: z
+    .object({
+      Networks: z.record(z.string(), z.object({ IPAddress: z.string().optional() })).nullish(),
+    })
+    .optional(),
 });
 
 /**
@@ -106,6 +111,9 @@ export function dockerEngine({ socketPath }: { readonly socketPath?: string } = 
         // While it waits for its restart policy, the engine calls a container running and restarting at once.
         running: seen.State.Running && seen.State.Restarting !== true,
         networkMode: seen.HostConfig.NetworkMode ?? "default",
+        addresses: Object.values(seen.NetworkSettings?.Networks ?? {}).flatMap(
+          ({ IPAddress }) => IPAddress || [],
+        ),
       };
     },
   };

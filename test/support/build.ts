@@ -40,5 +40,6 @@ export const container = (n: number, over: Partial<Container> = {}): Container =
   ]),
   running: true,
   networkMode: `container:${hex(0xffff, 64)}`,
+  addresses: [],
   ...over,
 });
