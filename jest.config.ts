@@ -11,7 +11,10 @@ const config: Config = {
     {
       ...shared,
       displayName: "unit",
-      testMatch: ["<rootDir>/test/{core,flow,sandbox,agent}/**/*.test.ts", "<rootDir>/test/*.test.ts"],
+      testMatch: [
+        "<rootDir>/test/{core,flow,sandbox,agent}/**/*.test.ts",
+        "<rootDir>/test/*.test.ts",
+      ],
     },
     {
       ...shared,

@@ -55,9 +55,12 @@ export async function playStory({
     await scene("web scales to six: four tasks at once", () => {
       web.push(start("web"), start("web"), start("web"), start("web"));
     });
-    await scene("a web container crashes and its restart policy brings it back at once: its record stays", () => {
-      engine.autoRestart(web[0] ?? "");
-    });
+    await scene(
+      "a web container crashes and its restart policy brings it back at once: its record stays",
+      () => {
+        engine.autoRestart(web[0] ?? "");
+      },
+    );
     await scene("another is killed with SIGKILL and stays down", () => {
       engine.kill(web.shift() ?? "");
     });

@@ -1,0 +1,149 @@
+import { describe, expect, it } from "@jest/globals";
+import type { Container } from "../../lib/core/container.ts";
+import { Fatal, Unavailable } from "../../lib/core/failure.ts";
+import { keyOf } from "../../lib/core/record-set.ts";
+import type { TaskAnswer } from "../../lib/core/task.ts";
+import { look } from "../../lib/flow/look.ts";
+import { container, containerId, owner, record, task, ZONE } from "../support/build.ts";
+import { fakeClock } from "../support/fake-clock.ts";
+
+const id = containerId(1);
+const served: TaskAnswer = {
+  kind: "task",
+  task: { id: task(1), containers: new Map([[id, { ipv4: ["10.0.0.1"] }]]), stopped: false },
+};
+const pending: TaskAnswer = {
+  kind: "task",
+  task: { id: task(1), containers: new Map(), stopped: false },
+};
+
+/** An engine and an ECS agent whose next answers the test sets. */
+function bench() {
+  const clock = fakeClock();
+  const asked: string[] = [];
+  const say = {
+    inspect: async (): Promise<Container | undefined> => container(1),
+    taskOf: async (): Promise<TaskAnswer> => served,
+  };
+  const lookAt = look({
+    inspect: (one) => {
+      asked.push("inspect");
+      expect(one).toBe(id);
+      return say.inspect();
+    },
+    taskOf: (one) => {
+      asked.push("task");
+      expect(one).toBe(id);
+      return say.taskOf();
+    },
+    rules: { zoneName: ZONE, owner, ttlSeconds: 10, weight: 1 },
+    clock,
+    random: () => 0.5,
+    patienceMs: 60_000,
+  });
+  return { clock, asked, say, lookAt: () => lookAt(id) };
+}
+
+const down = (system: "Docker" | "the ECS agent") => async () => {
+  throw new Unavailable(system, "did not answer");
+};
+
+describe("one look", () => {
+  it("asks once for the container and once for its task, and says what it serves", async () => {
+    const { lookAt, asked } = bench();
+    expect(await lookAt()).toEqual({
+      container: container(1),
+      desired: { kind: "serve", records: [record(1)] },
+    });
+    expect(asked).toEqual(["inspect", "task"]);
+  });
+
+  it("promise 5: a container that is gone or ended needs no ECS agent", async () => {
+    const { lookAt, asked, say } = bench();
+    say.taskOf = down("the ECS agent");
+    say.inspect = async () => undefined;
+    expect(await lookAt()).toMatchObject({ desired: { kind: "absent", reason: "gone" } });
+    say.inspect = async () => container(1, { running: false });
+    expect(await lookAt()).toMatchObject({ desired: { kind: "absent", reason: "not-running" } });
+    expect(asked).toEqual(["inspect", "inspect"]);
+  });
+});
+
+describe("a task that has no address yet", () => {
+  it("is looked at again with growing waits, and serves once it has one", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = async () => pending;
+    const waits = [];
+    for (let tries = 0; tries < 4; tries += 1) {
+      const { againInMs = 0, desired } = await lookAt();
+      expect(desired).toMatchObject({ kind: "unsure", reason: "address-pending" });
+      waits.push(againInMs);
+      await clock.advance(againInMs);
+    }
+    expect(waits).toEqual([100, 200, 400, 800]);
+    say.taskOf = async () => served;
+    expect(await lookAt()).toMatchObject({ desired: { kind: "serve" } });
+  });
+
+  it("is asked for no more once the patience is over; what is published for it is kept", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = async () => ({ kind: "unknown" });
+    expect((await lookAt()).againInMs).toBeGreaterThan(0);
+    await clock.advance(60_000);
+    const seen = await lookAt();
+    expect(seen.againInMs).toBeUndefined();
+    expect(seen.desired).toMatchObject({ kind: "unsure", keeps: [keyOf(record(1))] });
+  });
+
+  it("has its patience anew after it ended and started again", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = async () => pending;
+    await lookAt();
+    await clock.advance(60_000);
+    say.inspect = async () => container(1, { running: false });
+    await lookAt();
+    say.inspect = async () => container(1);
+    expect((await lookAt()).againInMs).toBe(100);
+  });
+});
+
+describe("an outage", () => {
+  it("promise 7: an ECS agent that does not answer is asked again, and ends the process after the patience", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = down("the ECS agent");
+    expect(await lookAt()).toMatchObject({
+      desired: { kind: "unsure", reason: "agent-unavailable", keeps: [keyOf(record(1))] },
+      againInMs: 100,
+    });
+    await clock.advance(59_999);
+    await lookAt();
+    await clock.advance(1);
+    await expect(lookAt()).rejects.toThrow("gave up after 60 s (--patience)");
+  });
+
+  it("says nothing of a container that Docker did not answer for", async () => {
+    const { lookAt, say } = bench();
+    say.inspect = down("Docker");
+    expect(await lookAt()).toEqual({ againInMs: 100 });
+  });
+
+  it("one answer in between starts the patience anew", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = down("the ECS agent");
+    await lookAt();
+    await clock.advance(59_999);
+    say.taskOf = async () => served;
+    await lookAt();
+    say.taskOf = down("the ECS agent");
+    await clock.advance(1);
+    expect((await lookAt()).againInMs).toBe(100);
+  });
+
+  it("what waiting can't mend ends it at once", async () => {
+    const { lookAt, say } = bench();
+    say.inspect = async () => {
+      throw new Fatal("no permission");
+    };
+    await expect(lookAt()).rejects.toThrow("no permission");
+  });
+});

@@ -1,0 +1,435 @@
+import { describe, expect, it, test } from "@jest/globals";
+import fc from "fast-check";
+import { type BatchLimits, ROUTE53_BATCH } from "../../lib/core/batches.ts";
+import { Fatal } from "../../lib/core/failure.ts";
+import { keyOf, type RecordKey, type RecordSet } from "../../lib/core/record-set.ts";
+import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
+import { del, record, upsert, ZONE } from "../support/build.ts";
+import { fakeClock, settle } from "../support/fake-clock.ts";
+import { type Fate, type RulesZone, rulesZone } from "../support/rules-zone.ts";
+
+const RETRY_MS = 300_000;
+
+/** A writer over a zone in memory; `gate` holds requests back until the test lets them through. */
+function bench(
+  published: readonly RecordSet[] = [],
+  { limits = ROUTE53_BATCH, zone = rulesZone() }: { limits?: BatchLimits; zone?: RulesZone } = {},
+) {
+  const clock = fakeClock();
+  const stop = new AbortController();
+  const wanted = new Map<RecordKey, RecordSet>();
+  const reports: WriterReport[] = [];
+  let inFlight = 0;
+  let gate = Promise.resolve();
+  if (published.length > 0) {
+    zone.edit(
+      ...published.map((one) => ({
+        action: "UPSERT" as const,
+        record: { ...one, name: `${one.name}.` },
+      })),
+    );
+  }
+  const kept = new Set<RecordKey>();
+  const writer = zoneWriter({
+    published,
+    desired: () => wanted,
+    kept: () => kept,
+    async submit(batch) {
+      inFlight += 1;
+      expect(inFlight).toBe(1);
+      await gate;
+      return zone.submit(batch).finally(() => {
+        inFlight -= 1;
+      });
+    },
+    readName: zone.readName,
+    limits,
+    clock,
+    random: () => 0.5,
+    patienceMs: 60_000,
+    refusedRetryMs: RETRY_MS,
+    report: (report) => reports.push(report),
+  });
+  return {
+    clock,
+    stop,
+    zone,
+    writer,
+    reports,
+    kept,
+    want(...records: RecordSet[]) {
+      for (const one of records) wanted.set(keyOf(one), one);
+      writer.wake();
+    },
+    drop(...records: RecordSet[]) {
+      for (const one of records) wanted.delete(keyOf(one));
+      writer.wake();
+    },
+    /** Holds every request until the returned function is called. */
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      return resolve;
+    },
+    refusals: () => reports.filter((report) => report.kind === "refused"),
+  };
+}
+
+const sorted = (records: readonly RecordSet[]) =>
+  records.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+
+describe("the difference, one request in flight", () => {
+  it("sends a lone change at once, without waiting for time to pass", async () => {
+    const { writer, want, zone, stop } = bench();
+    void writer.run(stop.signal);
+    want(record(1));
+    await settle();
+    expect(zone.batches).toEqual([[upsert(record(1))]]);
+  });
+
+  it("gathers what comes while a request is under way into the next one", async () => {
+    const { writer, want, drop, zone, stop, hold } = bench([record(9)]);
+    const release = hold();
+    want(record(9), record(1));
+    void writer.run(stop.signal);
+    await settle();
+    want(record(2), record(3));
+    drop(record(9));
+    await settle();
+    release();
+    await settle();
+    expect(zone.batches).toEqual([
+      [upsert(record(1))],
+      [del(record(9)), upsert(record(2)), upsert(record(3))],
+    ]);
+  });
+
+  it("what starts and ends while a request is under way costs nothing", async () => {
+    const { writer, want, drop, zone, stop, hold } = bench();
+    const release = hold();
+    void writer.run(stop.signal);
+    want(record(1));
+    await settle();
+    want(record(2));
+    drop(record(2));
+    release();
+    await settle();
+    expect(zone.batches).toEqual([[upsert(record(1))]]);
+  });
+
+  it("promise 6: a right record is not touched", async () => {
+    const { writer, want, zone, stop } = bench([record(1), record(2)]);
+    want(record(1), record(2));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(zone.batches).toEqual([]);
+  });
+
+  it("promise 6: what is kept stays, though nobody asks for it", async () => {
+    const { writer, kept, zone, stop } = bench([record(1), record(2)]);
+    kept.add(keyOf(record(1)));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(zone.batches).toEqual([[del(record(2))]]);
+  });
+
+  it("promise 5: deletes exactly what was published, whatever would be desired now", async () => {
+    const old = record(1, { ttlSeconds: 99, weight: 7, values: ["10.9.9.9"] });
+    const { writer, zone, stop } = bench([old]);
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(zone.batches).toEqual([[del(old)]]);
+    expect(zone.weighted()).toEqual([]);
+  });
+
+  it("cuts a backlog at the limits, deletes first", async () => {
+    const limits = { records: 4, characters: 1_000 };
+    const gone = [record(11), record(12), record(13)];
+    const { writer, want, zone, stop } = bench(gone, { limits });
+    want(record(1), record(2));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(zone.batches).toEqual([gone.map(del), [upsert(record(1)), upsert(record(2))]]);
+  });
+});
+
+describe("refusals", () => {
+  const foreign = {
+    simple: { name: `shop.${ZONE}.`, type: "A", ttlSeconds: 60, values: ["192.0.2.1"] },
+    cname: { name: `blog.${ZONE}.`, type: "CNAME", ttlSeconds: 60, values: ["example.org"] },
+    otherTtl: {
+      name: `slow.${ZONE}.`,
+      type: "A",
+      ttlSeconds: 300,
+      values: ["192.0.2.2"],
+      setIdentifier: "theirs",
+      weight: 1,
+    },
+  };
+  const at = (name: string, n: number) => record(n, { name: `${name}.${ZONE}` });
+
+  test.each([
+    ["a simple record", foreign.simple, at("shop", 1)],
+    ["a CNAME", foreign.cname, at("blog", 1)],
+    ["a weighted group of another TTL", foreign.otherTtl, at("slow", 1)],
+  ])(
+    "%s at the name: reported, never changed, and the rest of the batch lands",
+    async (_, theirs, ours) => {
+      const { writer, want, zone, stop, refusals } = bench();
+      zone.edit({ action: "UPSERT", record: theirs });
+      want(ours, at("api", 2), at("web", 3));
+      void writer.run(stop.signal);
+      await writer.settled(stop.signal);
+      expect(refusals()).toMatchObject([
+        { change: upsert(ours), message: expect.stringContaining(ours.name) },
+      ]);
+      expect(sorted(zone.weighted().filter((one) => one.setIdentifier !== "theirs"))).toEqual(
+        sorted([at("api", 2), at("web", 3)]),
+      );
+      expect(zone.batches).toHaveLength(2);
+    },
+  );
+
+  it("a refused change is left alone until its time, then tried again", async () => {
+    const { writer, want, zone, stop, clock, refusals } = bench();
+    zone.edit({ action: "UPSERT", record: foreign.simple });
+    want(at("shop", 1));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    writer.wake();
+    await clock.advance(RETRY_MS - 1);
+    expect(zone.batches).toHaveLength(1);
+    zone.edit({ action: "DELETE", record: foreign.simple });
+    await clock.advance(1);
+    expect(zone.batches).toHaveLength(2);
+    expect(refusals()).toHaveLength(1);
+    expect(zone.weighted()).toEqual([at("shop", 1)]);
+  });
+
+  it("a refused change is tried at once when what is desired has changed", async () => {
+    const { writer, want, zone, stop } = bench();
+    zone.edit({ action: "UPSERT", record: foreign.otherTtl });
+    want(at("slow", 1));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    want({ ...at("slow", 1), ttlSeconds: 300 });
+    await writer.settled(stop.signal);
+    expect(zone.weighted()).toContainEqual({ ...at("slow", 1), ttlSeconds: 300 });
+  });
+
+  it("a delete of what is already gone is done", async () => {
+    const { writer, zone, stop, refusals } = bench([record(1), record(2)]);
+    zone.edit({ action: "DELETE", record: { ...record(1), name: `${record(1).name}.` } });
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(zone.weighted()).toEqual([]);
+    expect(refusals()).toEqual([]);
+    expect(zone.batches).toHaveLength(2);
+  });
+
+  it("a record of ours that somebody edited is read, and then deleted as it is", async () => {
+    const { writer, zone, stop, refusals } = bench([record(1)]);
+    const edited = { ...record(1), name: `${record(1).name}.`, weight: 200 };
+    zone.edit({ action: "UPSERT", record: edited });
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(zone.weighted()).toEqual([]);
+    expect(refusals()).toEqual([]);
+  });
+
+  it("where the message names nothing, finds the one to blame in about log2 n requests, and the rest lands", async () => {
+    const zone = rulesZone();
+    const { submit } = zone;
+    const all = Array.from({ length: 100 }, (_, n) => record(n, { name: `web-${n}.${ZONE}` }));
+    const bad = all[42] as RecordSet;
+    let requests = 0;
+    zone.submit = async (batch) => {
+      requests += 1;
+      const isBad = batch.some((change) => keyOf(change.record) === keyOf(bad));
+      return isBad ? { kind: "refused", message: "[protected]" } : submit(batch);
+    };
+    const { writer, want, stop, refusals } = bench([], { zone });
+    want(...all);
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(refusals()).toMatchObject([{ change: upsert(bad), message: "[protected]" }]);
+    expect(zone.weighted()).toHaveLength(99);
+    expect(requests).toBeLessThanOrEqual(Math.ceil(Math.log2(100)) + 2);
+  });
+});
+
+describe("an unavailable Route 53", () => {
+  it("is asked again with growing waits, and what changed meanwhile replaces what was to be sent", async () => {
+    const { writer, want, drop, zone, stop, clock } = bench();
+    zone.fates.push("throttled", "throttled");
+    want(record(1), record(2));
+    void writer.run(stop.signal);
+    await settle();
+    drop(record(1));
+    want(record(3));
+    await clock.next();
+    await clock.next();
+    expect(zone.batches.at(-1)).toEqual([upsert(record(2)), upsert(record(3))]);
+    expect(zone.weighted()).toHaveLength(2);
+  });
+
+  it("ends the writer once the patience is over, and not before", async () => {
+    const { writer, want, zone, stop, clock } = bench();
+    zone.fates.push(...Array.from({ length: 1_000 }, (): Fate => "throttled"));
+    const running = writer.run(stop.signal).then(
+      () => "ended",
+      (error: unknown) => String(error),
+    );
+    want(record(1));
+    await clock.advance(59_999);
+    expect(await Promise.race([running, "still trying"])).toBe("still trying");
+    await clock.advance(1);
+    expect(await running).toContain("gave up after 60 s (--patience)");
+  });
+
+  it("a failure that waiting can't mend ends it at once", async () => {
+    const zone = rulesZone();
+    zone.submit = async () => {
+      throw new Fatal("denied");
+    };
+    const { writer, want, stop } = bench([], { zone });
+    want(record(1));
+    await expect(writer.run(stop.signal)).rejects.toThrow("denied");
+  });
+
+  it("a lost answer leaks nothing: the record is deleted though its creation was never confirmed", async () => {
+    const { writer, want, drop, zone, stop, clock } = bench();
+    zone.fates.push("answer lost");
+    want(record(1));
+    void writer.run(stop.signal);
+    await settle();
+    expect(zone.weighted()).toHaveLength(1);
+    drop(record(1));
+    await clock.next();
+    expect(zone.weighted()).toEqual([]);
+  });
+
+  it("a throttled request is known to have done nothing, so what came and went costs no delete", async () => {
+    const { writer, want, drop, zone, stop, clock } = bench();
+    zone.fates.push("throttled");
+    want(record(1));
+    void writer.run(stop.signal);
+    await settle();
+    drop(record(1));
+    await clock.advance(60_000);
+    expect(zone.batches).toHaveLength(1);
+  });
+});
+
+describe("the stop", () => {
+  it("promise 8: the request in flight lands, and no other starts", async () => {
+    const { writer, want, zone, stop, hold, reports } = bench();
+    const release = hold();
+    const running = writer.run(stop.signal);
+    want(record(1));
+    await settle();
+    want(record(2));
+    stop.abort();
+    release();
+    await running;
+    expect(zone.weighted()).toEqual([record(1)]);
+    expect(zone.batches).toHaveLength(1);
+    expect(reports).toMatchObject([{ kind: "landed" }]);
+  });
+
+  it("ends a wait between two tries", async () => {
+    const { writer, want, zone, stop, clock } = bench();
+    zone.fates.push("throttled");
+    want(record(1));
+    const running = writer.run(stop.signal);
+    await settle();
+    stop.abort();
+    await running;
+    expect(clock.sleepers).toBe(0);
+  });
+});
+
+describe("whatever happens to requests and records", () => {
+  const n = fc.integer({ min: 0, max: 5 });
+  const step = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant("want" as const),
+        n,
+        weight: fc.integer({ min: 1, max: 2 }),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant("drop" as const), n }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant("fate" as const),
+        fate: fc.constantFrom<Fate>("answer lost", "request lost", "throttled"),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant("edit" as const),
+        n,
+        weight: fc.integer({ min: 1, max: 2 }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("vanish" as const), n }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const) }) },
+  );
+
+  it("once faults stop, the zone holds what is desired, but for what others changed behind our back; theirs is untouched", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const theirs = {
+          name: `web.${ZONE}.`,
+          type: "A",
+          ttlSeconds: 10,
+          values: ["192.0.2.2"],
+          setIdentifier: "theirs",
+          weight: 3,
+        };
+        const { writer, want, drop, zone, stop, clock } = bench();
+        zone.edit({ action: "UPSERT", record: theirs });
+        void writer.run(stop.signal);
+        const wanted = new Map<number, RecordSet>();
+        const meddled = new Set<number>();
+        for (const one of steps) {
+          if (one.do === "want") {
+            wanted.set(one.n, record(one.n, { weight: one.weight }));
+            want(record(one.n, { weight: one.weight }));
+          } else if (one.do === "drop") {
+            wanted.delete(one.n);
+            drop(record(one.n));
+          } else if (one.do === "fate") zone.fates.push(one.fate);
+          else if (one.do === "wait") await clock.advance(1_000);
+          else {
+            const there = zone.weighted().find((each) => keyOf(each) === keyOf(record(one.n)));
+            if (there === undefined) continue;
+            meddled.add(one.n);
+            const edited = { ...there, name: `${there.name}.` };
+            if (one.do === "vanish") zone.edit({ action: "DELETE", record: edited });
+            else zone.edit({ action: "UPSERT", record: { ...edited, weight: one.weight } });
+          }
+        }
+        await clock.advance(RETRY_MS);
+        const ours = zone.weighted().filter(({ setIdentifier }) => setIdentifier !== "theirs");
+        const isMeddled = (each: RecordSet) =>
+          [...meddled].some((m) => keyOf(record(m)) === keyOf(each));
+        // What is not desired is gone, meddled with or not.
+        for (const each of ours) expect([...wanted.values()].map(keyOf)).toContain(keyOf(each));
+        // What is desired is there as desired; drift by others is repaired by the next start.
+        expect(sorted(ours.filter((each) => !isMeddled(each)))).toEqual(
+          sorted([...wanted.values()].filter((each) => !isMeddled(each))),
+        );
+        expect(zone.weighted().filter(({ setIdentifier }) => setIdentifier === "theirs")).toEqual([
+          { ...theirs, name: `web.${ZONE}` },
+        ]);
+        stop.abort();
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
