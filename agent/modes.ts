@@ -24,7 +24,7 @@ export interface ReadyMode {
   readonly run: (surroundings: Surroundings) => Promise<void>;
 }
 
-export type ReadMode =
+type ReadMode =
   | ({ readonly kind: "config" } & ReadyMode)
   | { readonly kind: "help"; readonly text: string }
   | { readonly kind: "problems"; readonly problems: readonly string[] };

@@ -1,7 +1,7 @@
 /** A plan that deletes no more than this is never refused: a host's last task may well be gone. */
 export const BULK_DELETES_ALLOWED = 2;
 /** Of what the host owns. */
-export const BULK_SHARE_ALLOWED = 0.5;
+const BULK_SHARE_ALLOWED = 0.5;
 
 export interface BulkDeletes {
   /** Records of this host in the zone. */

@@ -11,7 +11,7 @@ const TASK_ARN_LABEL = "com.amazonaws.ecs.task-arn";
 const CONTAINER_NAME_LABEL = "com.amazonaws.ecs.container-name";
 
 /** Why a container has no record. */
-export type AbsentReason =
+type AbsentReason =
   | "gone"
   | "not-running"
   | "not-labelled"
@@ -22,7 +22,7 @@ export type AbsentReason =
   | "no-address";
 
 /** Why a container's address is not known yet, though it may be soon. */
-export type UnsureReason =
+type UnsureReason =
   | "unknown-task"
   | "address-pending"
   | "malformed-answer"

@@ -1,5 +1,5 @@
 export const recordTypes = ["A"] as const;
-export type RecordType = (typeof recordTypes)[number];
+type RecordType = (typeof recordTypes)[number];
 
 /** One weighted record set of ours. What Route 53 calls it: facts in `ResourceRecordSet` of its API reference. */
 export interface RecordSet {

@@ -17,7 +17,7 @@ export type Submission =
 export type Submit = (batch: readonly Change[]) => Promise<Submission>;
 
 /** The owner's own record sets at a name, as they are now. Throws as `Submit` does. */
-export type ReadName = (name: string) => Promise<readonly RecordSet[]>;
+type ReadName = (name: string) => Promise<readonly RecordSet[]>;
 
 /** What the writer tells of its work, for the log. */
 export type WriterReport =

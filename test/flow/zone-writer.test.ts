@@ -378,6 +378,7 @@ describe("whatever happens to requests and records", () => {
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("vanish" as const), n }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant("settle" as const) }) },
   );
 
   it("once faults stop, the zone holds what is desired, but for what others changed behind our back; theirs is untouched", async () => {
@@ -405,6 +406,7 @@ describe("whatever happens to requests and records", () => {
             drop(record(one.n));
           } else if (one.do === "fate") zone.fates.push(one.fate);
           else if (one.do === "wait") await clock.advance(1_000);
+          else if (one.do === "settle") await settle();
           else {
             const there = zone.weighted().find((each) => keyOf(each) === keyOf(record(one.n)));
             if (there === undefined) continue;
@@ -429,7 +431,7 @@ describe("whatever happens to requests and records", () => {
         ]);
         stop.abort();
       }),
-      { numRuns: 500 },
+      { numRuns: 2_000 },
     );
   });
 });
