@@ -11,6 +11,8 @@ const run = promisify(execFile);
 
 /** Jest's globalSetup of the engine tests: a Docker engine that answers, and an image to run on it. */
 export default async function setup(): Promise<void> {
+  // Its clean-up container would have to be pulled; the tests clean up by themselves.
+  process.env["TESTCONTAINERS_RYUK_DISABLED"] = "true";
   const docker = new Docker();
   if (!(await answers(docker))) await startEngine(docker);
   await buildImage(docker);
