@@ -1,0 +1,202 @@
+import { describe, expect, it } from "@jest/globals";
+import { tell } from "../../agent/discover/tell.ts";
+import type { Log, LogFields, LogLevel } from "../../agent/log.ts";
+import type { Desired } from "../../lib/core/desired.ts";
+import type { Seen } from "../../lib/flow/look.ts";
+import { container, containerId, del, record, task, upsert } from "../support/build.ts";
+
+type AbsentReason = Extract<Desired, { kind: "absent" }>["reason"];
+type UnsureReason = Extract<Desired, { kind: "unsure" }>["reason"];
+
+interface Line {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields?: LogFields;
+}
+
+function recorded({ dryRun = false } = {}) {
+  const lines: Line[] = [];
+  const write = (level: LogLevel) => (message: string, fields?: LogFields) =>
+    void lines.push({ level, message, ...(fields && { fields }) });
+  const log: Log = {
+    error: write("error"),
+    warn: write("warn"),
+    info: write("info"),
+    debug: write("debug"),
+  };
+  const said = tell(log, { dryRun });
+  return {
+    ...said,
+    lines,
+    /** What an operator sees without asking for more. */
+    loud: () => lines.filter(({ level }) => level !== "debug"),
+    see: (n: number, desired: Desired, againInMs?: number) =>
+      said.seen(containerId(n), seen(n, desired, againInMs)),
+  };
+}
+
+const seen = (n: number, desired: Desired, againInMs?: number): Seen => ({
+  container: container(n),
+  desired,
+  ...(againInMs !== undefined && { againInMs }),
+});
+const serves: Desired = { kind: "serve", records: [record(1)] };
+const absent = (reason: AbsentReason): Desired => ({
+  kind: "absent",
+  reason,
+  detail: `because ${reason}`,
+});
+const unsure = (reason: UnsureReason): Desired => ({
+  kind: "unsure",
+  reason,
+  detail: `because ${reason}`,
+  keeps: [],
+});
+
+describe("a container that is skipped", () => {
+  it("is told once for each container and reason, however often it is looked at", () => {
+    const { see, loud } = recorded();
+    for (let times = 0; times < 3; times += 1) {
+      see(1, absent("bad-name"));
+      see(2, absent("bad-name"));
+    }
+    see(1, absent("no-address"));
+    see(1, absent("no-address"));
+    expect(loud()).toEqual([
+      line("warn", 1, "bad-name", "is skipped"),
+      line("warn", 2, "bad-name", "is skipped"),
+      line("warn", 1, "no-address", "is skipped"),
+    ]);
+  });
+
+  it("is told again after it has served, or has been stopped", () => {
+    const { see, loud } = recorded();
+    for (const between of [serves, absent("not-running"), absent("gone")]) {
+      see(1, absent("no-address"));
+      see(1, between);
+    }
+    see(1, absent("no-address"));
+    expect(loud()).toHaveLength(4);
+  });
+
+  it("waits first and settles later: told once when it waits, and once when it is given up", () => {
+    const { see, loud, skipped } = recorded();
+    for (const againInMs of [100, 250, 4_000]) see(1, unsure("address-pending"), againInMs);
+    expect(loud()).toEqual([line("info", 1, "address-pending", "waits")]);
+    expect(skipped()).toEqual({});
+    see(1, unsure("address-pending"));
+    see(1, unsure("address-pending"));
+    expect(loud().slice(1)).toEqual([line("warn", 1, "address-pending", "is skipped")]);
+    expect(skipped()).toEqual({ "address-pending": 1 });
+  });
+
+  it("that only waited counts as nothing", () => {
+    const { see, skipped } = recorded();
+    see(1, unsure("unknown-task"), 100);
+    see(1, serves);
+    expect(skipped()).toEqual({});
+  });
+
+  it("counts once for each time it is told, by reason", () => {
+    const { see, skipped } = recorded();
+    see(1, absent("bad-name"));
+    see(1, absent("bad-name"));
+    see(2, absent("bad-name"));
+    see(3, absent("task-stopped"));
+    see(1, serves);
+    see(1, absent("bad-name"));
+    expect(skipped()).toEqual({ "bad-name": 3, "task-stopped": 1 });
+  });
+});
+
+describe("everyday life", () => {
+  it("is debug only, and no skip: a container that serves, ends, or is the ECS agent's own", () => {
+    const { see, lines, skipped } = recorded();
+    for (const desired of [
+      serves,
+      absent("not-running"),
+      absent("gone"),
+      absent("internal"),
+      serves,
+    ]) {
+      see(1, desired);
+    }
+    expect(lines.map(({ level }) => level)).toEqual(Array(5).fill("debug"));
+    expect(skipped()).toEqual({});
+  });
+
+  it("is debug only when Docker said nothing of the container", () => {
+    const { seen: look, lines } = recorded();
+    look(containerId(1), { againInMs: 100 });
+    expect(lines).toMatchObject([{ level: "debug", fields: { container: shortId(1) } }]);
+  });
+
+  it("a container that is gone is told without a name", () => {
+    const { seen: look, lines } = recorded();
+    look(containerId(1), { desired: absent("gone") });
+    expect(lines).toMatchObject([{ fields: { container: shortId(1), reason: "gone" } }]);
+    expect(lines[0]?.fields).not.toHaveProperty("name");
+  });
+});
+
+it("a container's name is shown as printable text, whatever it holds", () => {
+  const { seen: look, lines } = recorded();
+  const name = 'web\n\u001b[2J"';
+  look(containerId(1), { container: container(1, { name }), desired: absent("bad-name") });
+  expect(lines[0]?.fields?.["name"]).toBe('web\\n\\u001b[2J\\"');
+});
+
+describe("what the writer reports", () => {
+  it("each change that landed is a line with record, address and task", () => {
+    const { wrote, lines } = recorded();
+    wrote({ kind: "landed", changes: [upsert(record(1)), del(record(2))] });
+    expect(lines).toEqual([
+      { level: "info", message: "registered", fields: about(1) },
+      { level: "info", message: "removed", fields: about(2) },
+    ]);
+  });
+
+  it("a dry run says what would be", () => {
+    const { wrote, lines } = recorded({ dryRun: true });
+    wrote({ kind: "landed", changes: [upsert(record(1)), del(record(2))] });
+    expect(lines.map(({ message }) => message)).toEqual([
+      "would be registered",
+      "would be removed",
+    ]);
+  });
+
+  it("a refusal is a warning in Route 53's words, with when it is tried again", () => {
+    const { wrote, lines } = recorded();
+    const message = "RRSet of type A with DNS name web. is not permitted";
+    wrote({ kind: "refused", change: upsert(record(1)), message, retryMs: 299_600 });
+    expect(lines).toEqual([
+      {
+        level: "warn",
+        message: `Route 53 refuses the record: ${message}`,
+        fields: { ...about(1), action: "UPSERT", retryInSeconds: 300 },
+      },
+    ]);
+  });
+
+  it("a wait is a warning in whole milliseconds", () => {
+    const { wrote, lines } = recorded();
+    wrote({ kind: "waits", problem: "Route 53 did not answer", delayMs: 12.7 });
+    expect(lines).toEqual([
+      { level: "warn", message: "Route 53 did not answer", fields: { retryInMs: 13 } },
+    ]);
+  });
+});
+
+const shortId = (n: number): string => containerId(n).slice(0, 12);
+
+const line = (level: LogLevel, n: number, reason: string, what: string): Line => ({
+  level,
+  message: `the container ${what}: because ${reason}`,
+  fields: { container: shortId(n), name: `web-${n}`, reason },
+});
+
+const about = (n: number): LogFields => ({
+  record: "web.example.internal",
+  address: `10.0.0.${n}`,
+  task: task(n),
+});

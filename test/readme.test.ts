@@ -1,0 +1,47 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { expect, it, test } from "@jest/globals";
+import { flags as discover } from "../agent/discover/config.ts";
+import { onOff, wholeNumber } from "../agent/flags.ts";
+import { flags as sandbox } from "../agent/sandbox/config.ts";
+import { flagTable, framed, tableIn, withTable } from "./support/flag-table.ts";
+
+const README = new URL("../README.md", import.meta.url);
+const read = (): string => readFileSync(README, "utf8");
+
+test.each([
+  ["discover", discover],
+  ["sandbox", sandbox],
+])(
+  "README.md shows every flag of %s as the schema has it (UPDATE_README=1 writes it)",
+  (mode, flags) => {
+    const table = flagTable(flags);
+    if (process.env["UPDATE_README"] === "1") writeFileSync(README, withTable(read(), mode, table));
+    expect(tableIn(read(), mode)).toBe(table);
+  },
+);
+
+const table = flagTable({
+  drainTimeout: wholeNumber({ takes: "a|b", min: 0, max: 9, byDefault: 3, help: "how long" }),
+  dryRun: onOff({ help: "change nothing" }),
+});
+
+it("a table has a row for each flag, and a bar in a cell does not end the cell", () => {
+  expect(table.split("\n")).toEqual([
+    "| Flag | Environment | Default | Meaning |",
+    "| --- | --- | --- | --- |",
+    "| `--drainTimeout <a\\|b>` | `DRAIN_TIMEOUT` | `3` | how long |",
+    "| `--dryRun` | `DRY_RUN` | off | change nothing |",
+  ]);
+});
+
+it("a table goes between its own markers, and nothing else changes", () => {
+  const text = `a\n${framed("one", "old")}\nb\n${framed("two", "$& kept")}\nc`;
+  const updated = withTable(text, "one", table);
+  expect(tableIn(updated, "one")).toBe(table);
+  expect(tableIn(updated, "two")).toBe("$& kept");
+  expect(withTable(updated, "one", "old")).toBe(text);
+});
+
+it("a text without the markers has no table", () => {
+  expect(tableIn("# Title", "one")).toBeUndefined();
+});
