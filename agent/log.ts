@@ -9,14 +9,23 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 
 export type Log = Readonly<Record<LogLevel, (message: string, fields?: LogFields) => void>>;
 
+/** What could end a line or lead a terminal: controls, formats and Unicode's own line ends. Errors quote foreign text. */
+const inOneLine = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+
+const valueOf = (value: unknown): string => {
+  const text = String(value as LogFields[string]);
+  return /^[\w.:/@-]+$/.test(text) ? text : inOneLine(JSON.stringify(text));
+};
+
 const text = winston.format.printf(({ timestamp, level, message, ...fields }) => {
   const named = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(
-      ([name, value]) =>
-        ` ${name}=${/^[\w.:/@-]+$/.test(String(value)) ? value : JSON.stringify(value)}`,
-    );
-  return `${timestamp} ${level.padEnd(5)} ${message}${named.join("")}`;
+    .map(([name, value]) => ` ${name}=${valueOf(value)}`);
+  return `${String(timestamp)} ${level.padEnd(5)} ${inOneLine(String(message))}${named.join("")}`;
 });
 
 /** Writes lines to standard output: JSON for machines, or one line of text for people. */
@@ -28,9 +37,13 @@ export function createLog({
   readonly format: (typeof logFormats)[number];
 }): Log {
   const { combine, timestamp, json } = winston.format;
-  return winston.createLogger({
+  const logger = winston.createLogger({
     level,
     format: combine(timestamp(), format === "json" ? json() : text),
     transports: [new winston.transports.Console()],
   });
+  // As one object: given apart, winston takes the fields for arguments of a `%s` that a message may quote.
+  const at = (named: LogLevel) => (message: string, fields?: LogFields) =>
+    void logger.log({ ...fields, level: named, message });
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }

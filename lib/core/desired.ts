@@ -22,11 +22,7 @@ type AbsentReason =
   | "no-address";
 
 /** Why a container's address is not known yet, though it may be soon. */
-type UnsureReason =
-  | "unknown-task"
-  | "address-pending"
-  | "malformed-answer"
-  | "agent-unavailable";
+type UnsureReason = "unknown-task" | "address-pending" | "malformed-answer" | "agent-unavailable";
 
 /**
  * What one container asks of the zone.

@@ -29,9 +29,14 @@ export class Fatal extends Error {
 export function causes(error: unknown): string {
   const texts: string[] = [];
   for (let at: unknown = error; at !== undefined && texts.length < 8; ) {
-    const text = at instanceof Error ? at.message || at.name : String(at);
+    const text = textOf(at);
     if (!texts.some((earlier) => earlier.includes(text))) texts.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }
   return texts.join(": ");
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof Error) return error.message || error.name;
+  return typeof error === "string" ? error : (JSON.stringify(error) ?? typeof error);
 }

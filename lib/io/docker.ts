@@ -4,6 +4,7 @@ import * as z from "zod";
 import { asContainerId, type Container, type ContainerId } from "../core/container.ts";
 import { Fatal, Unavailable } from "../core/failure.ts";
 import { splitLines } from "./lines.ts";
+import { shapeProblem } from "./shape.ts";
 
 /**
  * What the engine's stream says: a container to look at, or something unreadable, after which only looking at all of
@@ -162,7 +163,7 @@ async function read<T>(what: string, schema: z.ZodType<T>, ask: () => Promise<un
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw new Unavailable("Docker", `answered ${what} in an unknown shape`, {
-    cause: z.prettifyError(parsed.error),
+    cause: shapeProblem(parsed.error),
   });
 }
 

@@ -5,6 +5,7 @@ import { causes, Unavailable } from "../core/failure.ts";
 import { quote } from "../core/quote.ts";
 import type { Task, TaskAnswer } from "../core/task.ts";
 import { get } from "./http-json.ts";
+import { shapeProblem } from "./shape.ts";
 
 /** This host, as its ECS agent knows it. */
 export interface Host {
@@ -172,5 +173,5 @@ function parse<T>(body: string, schema: z.ZodType<T>): Parsed<T> {
   const parsed = schema.safeParse(json);
   return parsed.success
     ? { ok: true, value: parsed.data }
-    : { ok: false, problem: `an unknown shape, ${z.prettifyError(parsed.error)}` };
+    : { ok: false, problem: `an unknown shape, ${shapeProblem(parsed.error)}` };
 }

@@ -212,12 +212,13 @@ function failure(operation: string, zoneId: string, error: unknown): Unavailable
 function facts(error: unknown) {
   const of = (value: unknown): Readonly<Record<string, unknown>> =>
     typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  const text = (value: unknown) => (typeof value === "string" ? value : "");
   const fields = of(error);
   const metadata = of(fields["$metadata"]);
   return {
-    name: String(fields["name"] ?? ""),
-    message: String(fields["message"] ?? ""),
-    code: String(fields["code"] ?? ""),
+    name: text(fields["name"]),
+    message: text(fields["message"]),
+    code: text(fields["code"]),
     status: typeof metadata["httpStatusCode"] === "number" ? metadata["httpStatusCode"] : undefined,
     attempts: typeof metadata["attempts"] === "number" ? metadata["attempts"] : 1,
   };
