@@ -1,0 +1,94 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { changes } from "./wait.ts";
+
+const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
+
+/** One line of the agent's JSON log. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The agent as a process of its own. */
+export interface AgentProcess {
+  /** Standard output so far, as text. */
+  readonly stdout: string;
+  /** Standard output so far, of the lines that are JSON. */
+  readonly log: readonly LogLine[];
+  /** All of standard error, once the process has ended. */
+  readonly stderr: Promise<string>;
+  /** The first log line, earlier ones included, that the test is looking for. Rejects when the process ends without. */
+  until(wanted: (line: LogLine) => boolean): Promise<LogLine>;
+  exit(): Promise<Exit>;
+  kill(signal: NodeJS.Signals): void;
+  readonly ended: boolean;
+}
+
+/** Nothing is inherited, so that nothing of this environment leads the agent to a real AWS account. */
+export function startAgent(
+  flags: readonly string[],
+  env: Readonly<Record<string, string>>,
+): AgentProcess {
+  const endpoint = env["AWS_ENDPOINT_URL_ROUTE_53"];
+  if (endpoint === undefined || new URL(endpoint).hostname !== "127.0.0.1") {
+    throw new Error(`expected Route 53 at 127.0.0.1, got ${endpoint}`);
+  }
+  const agent = spawn(process.execPath, [MAIN, ...flags], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      AWS_REGION: "eu-west-1",
+      AWS_ACCESS_KEY_ID: "test",
+      AWS_SECRET_ACCESS_KEY: "test",
+      AWS_CONFIG_FILE: "/dev/null",
+      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+      AWS_EC2_METADATA_DISABLED: "true",
+      ...env,
+    },
+  });
+  const moved = changes();
+  const lines: string[] = [];
+  const log: LogLine[] = [];
+  let ended: Exit | undefined;
+  const stderr = text(agent.stderr);
+  createInterface(agent.stdout).on("line", (line) => {
+    lines.push(line);
+    if (line.startsWith("{")) log.push(JSON.parse(line) as LogLine);
+    moved.tell();
+  });
+  // "close", not "exit": by then everything that it wrote has been read.
+  agent.once("close", (code, signal) => {
+    ended = { code, signal };
+    moved.tell();
+  });
+  const seen = () => lines.slice(-40).join("\n");
+
+  return {
+    get stdout() {
+      return lines.join("\n");
+    },
+    log,
+    stderr,
+    until: (wanted) =>
+      moved.until(() => {
+        const found = log.find(wanted);
+        if (found === undefined && ended !== undefined) {
+          throw new Error(`the agent ended, ${JSON.stringify(ended)}; its log:\n${seen()}`);
+        }
+        return found;
+      }, seen),
+    exit: () => moved.until(() => ended, seen),
+    kill: (signal) => void agent.kill(signal),
+    get ended() {
+      return ended !== undefined;
+    },
+  };
+}
