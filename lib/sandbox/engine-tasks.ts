@@ -24,20 +24,24 @@ export function engineTasks(
     return holder?.addresses[0];
   };
 
+  const plain = async (container: Container): Promise<PlainContainer> => {
+    const address = await addressOf(container);
+    return {
+      id: container.id,
+      name: container.name,
+      labels: Object.fromEntries(container.labels),
+      running: true,
+      ...(address !== undefined && { address }),
+    };
+  };
+
   return async () => {
     const seen = await Promise.all((await running()).map(inspect));
+    const alive = seen.filter((container) => container?.running === true);
+    const now = await Promise.all(alive.map((container) => plain(container as Container)));
+    // All at once: a question that overlaps this one must never see a running container as ended.
     for (const [id, container] of known) known.set(id, { ...container, running: false });
-    for (const container of seen) {
-      if (!container?.running) continue;
-      const address = await addressOf(container);
-      known.set(container.id, {
-        id: container.id,
-        name: container.name,
-        labels: Object.fromEntries(container.labels),
-        running: true,
-        ...(address !== undefined && { address }),
-      });
-    }
+    for (const container of now) known.set(container.id as ContainerId, container);
     return tasksOf([...known.values()], identity);
   };
 }
