@@ -16,7 +16,7 @@ const inOneLine = (text: string): string =>
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
 
-const valueOf = (value: unknown): string => {
+const shown = (value: unknown): string => {
   const text = String(value as LogFields[string]);
   return /^[\w.:/@-]+$/.test(text) ? text : inOneLine(JSON.stringify(text));
 };
@@ -24,7 +24,7 @@ const valueOf = (value: unknown): string => {
 const text = winston.format.printf(({ timestamp, level, message, ...fields }) => {
   const named = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` ${name}=${valueOf(value)}`);
+    .map(([name, value]) => ` ${name}=${shown(value)}`);
   return `${String(timestamp)} ${level.padEnd(5)} ${inOneLine(String(message))}${named.join("")}`;
 });
 

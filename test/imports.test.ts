@@ -118,7 +118,12 @@ function allowedIn(path: string, layer: Exclude<Layer, "test">): Allowed {
         builtins: ["node:timers/promises"],
       };
     case "io":
-      return { layers: ["core", "io"], packages: [...CLIENTS, "zod"], builtins: "all" };
+      return {
+        layers: ["core", "io"],
+        // The AWS SDK's own runtime goes with its client.
+        packages: [...CLIENTS, "@smithy/core/retry", "zod"],
+        builtins: "all",
+      };
     case "lib/sandbox":
       return {
         layers: ["core", "flow", "lib/sandbox"],

@@ -18,6 +18,14 @@ const introspectionUrl: Flag<string | undefined> = {
   schema: z.url({ protocol: /^http$/ }),
 };
 
+const stateDir: Flag<string> = {
+  takes: "folder",
+  help: "holds a small journal, so that a start need not read the zone",
+  expected: "an absolute path",
+  schema: z.string().regex(/^\//),
+  byDefault: "/var/lib/ecs-discovery-agent",
+};
+
 export const flags = {
   hostedZoneId,
   workers: wholeNumber({
@@ -42,6 +50,14 @@ export const flags = {
     help: "how long Docker's first connection, the ECS agent or Route 53 may stay unavailable",
   }),
   introspectionUrl,
+  stateDir,
+  resync: wholeNumber({
+    takes: "seconds",
+    min: 0,
+    max: 86_400,
+    byDefault: 900,
+    help: "every container and every name in the zone is looked at again within this time; 0 for never",
+  }),
   dryRun: onOff({ help: "say what would change, change nothing" }),
   once: onOff({ help: "make the zone right once, then end" }),
   force: onOff({ help: "start even if that deletes most of this host's records at once" }),

@@ -5,17 +5,19 @@ import { Fatal } from "../../lib/core/failure.ts";
 import { SERVICE_NAME_LABEL } from "../../lib/core/service-name.ts";
 import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
 import { desiredTable } from "../../lib/flow/desired-table.ts";
+import { doorbell } from "../../lib/flow/doorbell.ts";
 import { look } from "../../lib/flow/look.ts";
 import { persist } from "../../lib/flow/persist.ts";
 import { workQueue } from "../../lib/flow/work-queue.ts";
-import { type Submit, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
+import { type WriterPorts, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import { dockerEngine, type EngineEvent } from "../../lib/io/docker.ts";
 import { type EcsAgent, findEcsAgent } from "../../lib/io/ecs-agent.ts";
 import { readDefaultGateway } from "../../lib/io/gateway.ts";
-import { hostedZone } from "../../lib/io/route53.ts";
+import { hostedZone, type ZoneCursor } from "../../lib/io/route53.ts";
 import type { Surroundings } from "../modes.ts";
 import { together } from "../supervise.ts";
 import type { DiscoverConfig } from "./config.ts";
+import { findPublished, openJournal } from "./published.ts";
 import { tell } from "./tell.ts";
 
 /** The port of the ECS agent's introspection endpoint; it can't be configured (facts: introspection, bind address). */
@@ -61,37 +63,20 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
     region: env["AWS_REGION"] || owner.region,
   });
   // Subscribed before listed, so that nothing that starts in between is missed.
-  const [zoneName, events] = await Promise.all([
-    insist(() => zone.name()),
+  const [{ name: zoneName, size: zoneSize }, events] = await Promise.all([
+    insist(() => zone.facts()),
     insist(() => docker.events(SERVICE_NAME_LABEL, end)),
   ]);
-  const [published, running] = await Promise.all([
-    insist(() => zone.ownRecords(zoneName, owner.instance)),
-    insist(() => docker.running(SERVICE_NAME_LABEL)),
-  ]);
-  log.info("read the zone and the running containers", {
+  const running = await insist(() => docker.running(SERVICE_NAME_LABEL));
+  log.info("found the zone and the running containers", {
     zone: zoneName,
-    ownRecords: published.length,
+    recordSets: zoneSize,
     containers: running.length,
   });
 
   const say = tell(log, config);
   const desired = desiredTable();
-  const pretend: Submit = async () => ({ kind: "accepted" });
-  const writer = zoneWriter({
-    published,
-    desired: desired.records,
-    kept: desired.kept,
-    submit: config.dryRun ? pretend : zone.submit,
-    readName: (name) => zone.ownRecordsAt(name, zoneName, owner.instance),
-    limits: ROUTE53_BATCH,
-    clock,
-    random,
-    patienceMs,
-    refusedRetryMs: REFUSED_RETRY_MS,
-    report: say.wrote,
-  });
-
+  const changed = doorbell();
   const firstLooks = countdown(running);
   const lookAt = look({
     inspect: docker.inspect,
@@ -111,7 +96,7 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
       if (seen.desired !== undefined) {
         desired.put(id, seen.desired);
         firstLooks.tick(id);
-        writer.wake();
+        changed.ring();
       }
       return seen.againInMs;
     },
@@ -122,23 +107,72 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
   const toLookAt = async (event: EngineEvent): Promise<readonly ContainerId[]> => {
     if (event.kind === "container") return [event.id];
     log.warn(`Docker's event stream holds ${event.problem}; looks at every container`);
-    return [...desired.ids(), ...(await insist(() => docker.running(SERVICE_NAME_LABEL)))];
+    return everyContainer();
+  };
+  const everyContainer = async (): Promise<readonly ContainerId[]> => [
+    ...desired.ids(),
+    ...(await insist(() => docker.running(SERVICE_NAME_LABEL))),
+  ];
+  /** Docker drops events for a reader that it finds too slow, and tells nobody. */
+  const lookAgain = async (): Promise<void> => {
+    if (config.resync === 0) return;
+    for (;;) {
+      const pauseMs = config.resync * 1000 * (0.5 + random() / 2);
+      await clock.sleep(pauseMs, end).catch(() => {});
+      if (end.aborted) return;
+      for (const id of await everyContainer()) queue.mark(id);
+    }
   };
   const publish = async (): Promise<void> => {
     await firstLooks.reached(end);
     if (end.aborted) return;
-    if (!config.force) await insist(() => refuseBulkDeletes(writer, published.length, agent));
+    const owned = zone.as(owner.instance, zoneName);
+    const journal = await openJournal(config, { zoneName, instance: owner.instance }, log);
+    const found = await findPublished({
+      journal,
+      zone: owned,
+      zoneSize,
+      names: new Set([...desired.records().values()].map(({ name }) => name)),
+      whole: config.once,
+      insist,
+    });
+    log.info(`knows this host's records from ${found.from}`, { ownRecords: found.published.size });
+    const pretend: WriterPorts<ZoneCursor>["submit"] = async () => ({ kind: "accepted" });
+    const writer = zoneWriter<ZoneCursor>({
+      published: found.published,
+      desired: desired.records,
+      kept: desired.kept,
+      bell: changed,
+      zone: {
+        ...owned,
+        ...(config.dryRun && { submit: pretend }),
+        remember: async (published, hosts) => journal?.remember({ published, hosts }),
+      },
+      limits: ROUTE53_BATCH,
+      clock,
+      random,
+      patienceMs,
+      refusedRetryMs: REFUSED_RETRY_MS,
+      auditMs: config.dryRun ? 0 : config.resync * 1000,
+      leftoverPages: found.unreadPages,
+      hosts: found.hosts,
+      report: say.wrote,
+    });
+    if (!config.force) {
+      await insist(() => refuseBulkDeletes(writer, found.published.size, agent));
+    }
     log.info("every container is looked at once, the zone follows from now on");
-    await writer.run(end);
-  };
-  const finish = async (): Promise<void> => {
-    if (!config.once) return;
-    await writer.settled(end);
-    done.abort();
+    const finish = async (): Promise<void> => {
+      if (!config.once) return;
+      await queue.idle();
+      await writer.settled(end);
+      done.abort();
+    };
+    await Promise.all([writer.run(end), finish()]);
   };
 
   for (const id of running) queue.mark(id);
-  await together(stop, [watch(), queue.run(), publish(), finish()]);
+  await together(stop, [watch(), lookAgain(), queue.run(), publish()]);
   await queue.drained();
   zone.close();
   log.info("stopped; the records stay", { skipped: JSON.stringify(say.skipped()) });

@@ -69,6 +69,24 @@ export function tell(log: Log, { dryRun }: { readonly dryRun: boolean }): Tell {
             retryInSeconds: Math.round(report.retryMs / 1000),
           });
           return;
+        case "drift":
+          log.warn("the zone was changed behind the agent's back, repairs it", {
+            record: report.name,
+            records: report.records,
+          });
+          return;
+        case "adopts-ttl":
+          log.warn(
+            "other hosts hold this name with another TTL, and a weighted group has one: takes theirs",
+            { record: report.name, ttl: report.ttlSeconds },
+          );
+          return;
+        case "nearly-full":
+          log.warn("the name is nearly full: Route 53 takes 100 weighted record sets of a name", {
+            record: report.name,
+            recordSets: report.size,
+          });
+          return;
         case "waits":
           log.warn(report.problem, { retryInMs: Math.round(report.delayMs) });
           return;

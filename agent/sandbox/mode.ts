@@ -68,7 +68,7 @@ export async function sandbox(config: SandboxConfig, surroundings: Surroundings)
     for (const change of changes) say(describe(change, names));
   });
 
-  const agents = hosts.map((host) => startAgent(host, route53, config));
+  const agents = hosts.map((host) => startAgent(host, route53, folder, config));
   const follow = async (agent: ChildProcess, host: Host): Promise<void> => {
     const lines = agent.stdout && createInterface(agent.stdout);
     lines?.on("line", (line) => say(`  ${host.name} agent: ${line}`));
@@ -161,6 +161,7 @@ async function simulatedHost(folder: string, number: number): Promise<Host> {
 function startAgent(
   host: Host,
   route53: Route53StandIn,
+  folder: string,
   { logLevel }: SandboxConfig,
 ): ChildProcess {
   const [node, main] = process.argv as [string, string];
@@ -168,6 +169,7 @@ function startAgent(
     "discover",
     `--hostedZoneId=${ZONE.id}`,
     `--introspectionUrl=${host.ecs.url}`,
+    `--stateDir=${folder}`,
     `--logLevel=${logLevel === "info" ? "warn" : logLevel}`,
   ];
   return spawn(node, [main, ...flags], {

@@ -8,14 +8,21 @@ export class Unavailable extends Error {
   readonly system: OutsideSystem;
   /** False only when it is known that the request had no effect. */
   readonly mayHaveLanded: boolean;
+  /** It did answer, and asked for fewer requests. */
+  readonly throttled: boolean;
 
   constructor(
     system: OutsideSystem,
     problem: string,
-    options: { readonly mayHaveLanded?: boolean; readonly cause?: unknown } = {},
+    options: {
+      readonly mayHaveLanded?: boolean;
+      readonly throttled?: boolean;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(`${system} ${problem}`, { cause: options.cause });
     this.system = system;
+    this.throttled = options.throttled ?? false;
     this.mayHaveLanded = options.mayHaveLanded ?? true;
   }
 }

@@ -5,18 +5,20 @@ import { keyOf, type RecordKey } from "./record-set.ts";
  * What an InvalidChangeBatch says of one change of the batch.
  * - already-gone: a DELETE of what is not there; nothing is left to do.
  * - differs: a DELETE of what is there with other values; the name must be read before it can be deleted exactly.
+ * - other-ttl: the weighted group at the name has another TTL; it can be adopted.
+ * - full: the group at the name has no room for a new one.
  * - refused: Route 53 won't have it as it is, in its own words.
  */
 export interface Verdict {
   readonly key: RecordKey;
-  readonly kind: "already-gone" | "differs" | "refused";
+  readonly kind: "already-gone" | "differs" | "other-ttl" | "full" | "refused";
   readonly message: string;
 }
 
 /**
  * Reads the message of an InvalidChangeBatch, `[text, text]`: one verdict for each change that a text names.
  * A text that names a record set decides that one; a text that names only name and type decides every UPSERT to them,
- * because what it says (a CNAME, a simple record, a full group) holds for all of them.
+ * because what it says (a CNAME, a simple record) holds for all of them.
  * Changes without a verdict may be fine. No verdict at all means that the message names nothing of the batch.
  * The texts: facts/route53.md section 2, from threads named there.
  */
@@ -43,6 +45,8 @@ function kindOf(text: string, change: Change): Verdict["kind"] {
   if (change.action === "DELETE" && text.includes("do not match the current values")) {
     return "differs";
   }
+  if (change.action === "UPSERT" && text.includes("must contain the same TTL")) return "other-ttl";
+  if (change.action === "UPSERT" && text.includes("Exceeded limit on number of")) return "full";
   return "refused";
 }
 

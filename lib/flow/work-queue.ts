@@ -8,6 +8,8 @@ export interface WorkQueue<Key> {
   run(): Promise<void>;
   /** Resolves when nothing is being worked on. */
   drained(): Promise<void>;
+  /** Resolves when there is nothing left to do, now or later, or at the stop signal. */
+  idle(): Promise<void>;
 }
 
 export interface WorkQueueOptions<Key> {
@@ -42,6 +44,14 @@ export function workQueue<Key>({
   // Whoever runs the queue sees the failure; without this line it would count as unhandled before `run` is called.
   failure.promise.catch(() => {});
   let failed = false;
+  let waitingForIdle: (() => void)[] = [];
+
+  const tellIdle = (): void => {
+    if (waiting.size + working.size + later.size > 0 && !stop.aborted) return;
+    for (const resolve of waitingForIdle) resolve();
+    waitingForIdle = [];
+  };
+  stop.addEventListener("abort", tellIdle, { once: true });
 
   const ended = () => failed || stop.aborted;
 
@@ -72,6 +82,7 @@ export function workQueue<Key>({
     }
     if (again.delete(key)) mark(key);
     else if (againInMs !== undefined) markLater(key, againInMs);
+    tellIdle();
   };
 
   const markLater = (key: Key, delayMs: number): void => {
@@ -92,6 +103,12 @@ export function workQueue<Key>({
     mark,
     run: () => Promise.race([failure.promise, aborted(stop)]),
     drained: () => pool.onIdle(),
+    idle() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waitingForIdle.push(resolve);
+      tellIdle();
+      return promise;
+    },
   };
 }
 

@@ -1,10 +1,13 @@
 import { type BatchLimits, cutBatches } from "../core/batches.ts";
 import { causes, Unavailable } from "../core/failure.ts";
+import { GROUP_LIMIT, GROUP_WARNING, type Group, observed } from "../core/group.ts";
 import { accepted, type Change, type Published, plan, uncertain } from "../core/plan.ts";
 import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../core/record-set.ts";
-import { readRefusal } from "../core/refusal.ts";
+import { readRefusal, type Verdict } from "../core/refusal.ts";
+import { audit } from "./audit.ts";
 import type { Clock, Random } from "./clock.ts";
-import { doorbell } from "./doorbell.ts";
+import type { Doorbell } from "./doorbell.ts";
+import { pace } from "./pace.ts";
 import { patience } from "./patience.ts";
 import { outOfPatience } from "./persist.ts";
 
@@ -13,11 +16,24 @@ export type Submission =
   | { readonly kind: "accepted" }
   | { readonly kind: "refused"; readonly message: string };
 
-/** Sends one batch. Throws `Unavailable` when trying again may help, anything else when it can't. */
-export type Submit = (batch: readonly Change[]) => Promise<Submission>;
+/** A piece of the whole zone: the owner's records in it, and where the next one begins. */
+export interface ZonePage<Cursor> {
+  readonly own: readonly RecordSet[];
+  readonly instances: Group["instances"];
+  readonly next?: Cursor;
+}
 
-/** The owner's own record sets at a name, as they are now. Throws as `Submit` does. */
-type ReadName = (name: string) => Promise<readonly RecordSet[]>;
+/** Each function throws `Unavailable` when trying again may help, anything else when it can't. */
+export interface WriterPorts<Cursor> {
+  /** Sends one batch. */
+  readonly submit: (batch: readonly Change[]) => Promise<Submission>;
+  /** What the zone holds under one name now. */
+  readonly group: (name: string) => Promise<Group>;
+  /** What the zone holds from the cursor on; undefined is its beginning. */
+  readonly page: (cursor: Cursor | undefined) => Promise<ZonePage<Cursor>>;
+  /** Remembers what is published, before each request and after it. Never throws. */
+  readonly remember: (published: ReadonlyMap<RecordKey, Published>, hosts: number) => Promise<void>;
+}
 
 /** What the writer tells of its work, for the log. */
 export type WriterReport =
@@ -28,14 +44,19 @@ export type WriterReport =
       readonly message: string;
       readonly retryMs: number;
     }
-  | { readonly kind: "waits"; readonly problem: string; readonly delayMs: number };
+  | { readonly kind: "waits"; readonly problem: string; readonly delayMs: number }
+  /** Somebody else changed or removed a record of ours, or a leftover was found. */
+  | { readonly kind: "drift"; readonly name: string; readonly records: number }
+  | { readonly kind: "adopts-ttl"; readonly name: string; readonly ttlSeconds: number }
+  | { readonly kind: "nearly-full"; readonly name: string; readonly size: number };
 
-export interface ZoneWriterOptions {
-  readonly published: readonly RecordSet[];
+export interface ZoneWriterOptions<Cursor> {
+  readonly published: ReadonlyMap<RecordKey, Published>;
   readonly desired: () => ReadonlyMap<RecordKey, RecordSet>;
   readonly kept: () => ReadonlySet<RecordKey>;
-  readonly submit: Submit;
-  readonly readName: ReadName;
+  /** Rung when something desired may have changed. */
+  readonly bell: Doorbell;
+  readonly zone: WriterPorts<Cursor>;
   readonly limits: BatchLimits;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,22 +64,31 @@ export interface ZoneWriterOptions {
   readonly patienceMs: number;
   /** How long a refused change waits before it is tried again as it was; an outside cause may be gone by then. */
   readonly refusedRetryMs: number;
+  /** Each name of ours is compared with the zone once in this time; 0 for never. */
+  readonly auditMs: number;
+  /** How many requests it takes to read the whole zone, when that is still to be done, for leftovers. */
+  readonly leftoverPages?: number;
+  /** How many hosts share the account, as far as it is known at the start; what is read adds to it. */
+  readonly hosts: number;
   readonly report: (report: WriterReport) => void;
 }
 
 export interface ZoneWriter {
-  /** Something desired may have changed. */
-  wake(): void;
   /** The difference between desired and published now. */
   difference(): readonly Change[];
   /** Resolves when there was nothing left to send, or at the stop; what Route 53 refuses does not count. */
   settled(stop: AbortSignal): Promise<void>;
   /**
    * Sends until the stop signal; the request in flight at that moment still lands. Rejects when Route 53 stays
-   * unavailable beyond the patience, and with whatever `submit` throws that is not `Unavailable`.
+   * unavailable beyond the patience, and with whatever a port throws that is not `Unavailable`.
    */
   run(stop: AbortSignal): Promise<void>;
 }
+
+/** A paced host waits long between two tries; so many in a row must be throttled before time alone ends its patience. */
+const THROTTLED_IN_A_ROW = 10;
+/** The pages of the look for leftovers spread over this, when the audit has no interval of its own. */
+const LEFTOVERS_MS = 900_000;
 
 /**
  * Moves one zone from `published` to `desired`.
@@ -67,19 +97,34 @@ export interface ZoneWriter {
  * - one request in flight; while it is under way everything else gathers for the next one;
  * - what is sent is the difference at that moment: what came and went in between costs nothing;
  * - a refused change never holds up the rest of its batch, and is reported with Route 53's words;
- * - a lost answer is taken for neither yes nor no: the next plan settles what was in doubt.
+ * - a lost answer is taken for neither yes nor no: the next plan settles what was in doubt;
+ * - changes go before looks, and throttling slows this host down, not only this request.
  */
-export function zoneWriter(options: ZoneWriterOptions): ZoneWriter {
-  const { submit, clock, report } = options;
-  const bell = doorbell();
+export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWriter {
+  const { zone, clock, random, report, bell } = options;
   const tries = patience<"route53">({ ...options, limitMs: options.patienceMs });
+  const instances = new Set<string>();
+  const hosts = () => Math.max(options.hosts, instances.size);
+  const rate = pace({ clock, random, hosts });
+  const looks = audit({ clock, random, intervalMs: options.auditMs });
+  const leftovers = leftoverLook(options);
   const refused = new Map<RecordKey, { readonly change: Change; readonly untilMs: number }>();
-  let published: ReadonlyMap<RecordKey, Published> = new Map(
-    options.published.map((record) => [keyOf(record), { record, certain: true }]),
-  );
+  const adoptedTtl = new Map<string, number>();
+  const nearlyFull = new Set<string>();
+  let published = options.published;
+  let throttledInARow = 0;
   let waitingForSettled: (() => void)[] = [];
 
-  const difference = () => plan(published, options.desired(), options.kept());
+  const desired = (): ReadonlyMap<RecordKey, RecordSet> => {
+    if (adoptedTtl.size === 0) return options.desired();
+    return new Map(
+      [...options.desired()].map(([key, record]) => {
+        const ttlSeconds = adoptedTtl.get(record.name);
+        return [key, ttlSeconds === undefined ? record : { ...record, ttlSeconds }];
+      }),
+    );
+  };
+  const difference = () => plan(published, desired(), options.kept());
 
   const isRefused = (change: Change): boolean => {
     const held = refused.get(keyOf(change.record));
@@ -97,21 +142,56 @@ export function zoneWriter(options: ZoneWriterOptions): ZoneWriter {
     report({ kind: "refused", change, message, retryMs });
   };
 
+  /** One request, of any kind: counted by the pace, and its answer ends an outage. */
+  const ask = async <T>(request: () => Promise<T>): Promise<T> => {
+    rate.sent();
+    const answer = await request();
+    rate.accepted();
+    tries.hit("route53");
+    throttledInARow = 0;
+    return answer;
+  };
+
   const send = async (batch: readonly Change[]): Promise<Submission> => {
+    const before = published;
+    // Should the process be killed before the answer, its next start knows what is in doubt.
+    await zone.remember(uncertain(before, batch), hosts());
     try {
-      const submission = await submit(batch);
-      tries.hit("route53");
+      const submission = await ask(() => zone.submit(batch));
       if (submission.kind === "accepted") {
-        published = accepted(published, batch);
+        published = accepted(before, batch);
         report({ kind: "landed", changes: batch });
       }
       return submission;
     } catch (error) {
       if (error instanceof Unavailable && error.mayHaveLanded) {
-        published = uncertain(published, batch);
+        published = uncertain(before, batch);
       }
       throw error;
+    } finally {
+      await zone.remember(published, hosts());
     }
+  };
+
+  /** Reads a name and takes over what the zone holds there. */
+  const read = async (name: string): Promise<Group> => {
+    const group = await ask(() => zone.group(name));
+    published = observed(published, group);
+    for (const instance of group.instances) instances.add(instance);
+    const { othersTtlSeconds } = group;
+    const mine = [...options.desired().values()].find((record) => record.name === name);
+    if (othersTtlSeconds === undefined || othersTtlSeconds === mine?.ttlSeconds) {
+      adoptedTtl.delete(name);
+    } else if (mine !== undefined && adoptedTtl.get(name) !== othersTtlSeconds) {
+      adoptedTtl.set(name, othersTtlSeconds);
+      report({ kind: "adopts-ttl", name, ttlSeconds: othersTtlSeconds });
+    }
+    if (group.size < GROUP_WARNING) nearlyFull.delete(name);
+    else if (!nearlyFull.has(name)) {
+      nearlyFull.add(name);
+      report({ kind: "nearly-full", name, size: group.size });
+    }
+    return group;
   };
 
   /** Acts on what a refusal says of each change it names; where it names none, finds the one to blame. */
@@ -123,25 +203,55 @@ export function zoneWriter(options: ZoneWriterOptions): ZoneWriter {
     const verdicts = readRefusal(message, batch);
     if (verdicts.length === 0) return isolate(batch, message, stop);
     const changes = new Map(batch.map((change) => [keyOf(change.record), change]));
+    const groups = new Map<string, { readonly ttlBefore: number | undefined; room: number }>();
+    const groupOf = async (name: string) => {
+      const known = groups.get(name);
+      if (known !== undefined) return known;
+      const ttlBefore = adoptedTtl.get(name);
+      const { size } = await read(name);
+      const group = { ttlBefore, room: GROUP_LIMIT - size };
+      groups.set(name, group);
+      return group;
+    };
     for (const verdict of verdicts) {
+      // What is left undecided is decided by the next start.
+      if (stop.aborted) return;
       const change = changes.get(verdict.key);
-      if (change === undefined) continue;
-      if (verdict.kind === "already-gone") {
-        published = accepted(published, [change]);
-      } else if (verdict.kind === "differs") {
-        await reread(change, verdict.message);
-      } else {
-        refuse(change, verdict.message);
-      }
+      if (change !== undefined) await act(change, verdict, groupOf);
     }
   };
 
-  const reread = async (change: Change, message: string) => {
-    const records = await options.readName(change.record.name);
-    const now = records.find((record) => keyOf(record) === keyOf(change.record));
-    if (now === undefined) published = accepted(published, [{ ...change, action: "DELETE" }]);
-    else if (sameRecord(now, change.record)) refuse(change, message);
-    else published = accepted(published, [{ action: "UPSERT", record: now }]);
+  const act = async (
+    change: Change,
+    { kind, key, message }: Verdict,
+    groupOf: (name: string) => Promise<{ readonly ttlBefore: number | undefined; room: number }>,
+  ): Promise<void> => {
+    const { name } = change.record;
+    switch (kind) {
+      case "already-gone":
+        published = accepted(published, [change]);
+        return;
+      case "differs": {
+        await groupOf(name);
+        const now = published.get(key);
+        if (now !== undefined && sameRecord(now.record, change.record)) refuse(change, message);
+        return;
+      }
+      case "other-ttl": {
+        const { ttlBefore } = await groupOf(name);
+        if (adoptedTtl.get(name) === ttlBefore) refuse(change, message);
+        return;
+      }
+      case "full": {
+        const group = await groupOf(name);
+        if (published.has(key)) return;
+        if (group.room > 0) group.room -= 1;
+        else refuse(change, message);
+        return;
+      }
+      case "refused":
+        refuse(change, message);
+    }
   };
 
   /**
@@ -170,26 +280,88 @@ export function zoneWriter(options: ZoneWriterOptions): ZoneWriter {
     for (const change of suspects) refuse(change, words);
   };
 
-  /** Sends what is due, if anything is. */
-  const step = async (stop: AbortSignal): Promise<"sent" | "nothing due"> => {
+  /** Changes that may be sent now. */
+  const due = (): readonly Change[] => {
     const changes = difference();
     const planned = new Set(changes.map((change) => keyOf(change.record)));
     for (const key of refused.keys()) if (!planned.has(key)) refused.delete(key);
-    const due = changes.filter((change) => !isRefused(change));
-    const [batch] = cutBatches(due, options.limits);
-    if (batch === undefined) return "nothing due";
-    const submission = await send(batch);
-    if (submission.kind === "refused") await sortOut(batch, submission.message, stop);
-    return "sent";
+    return changes.filter((change) => !isRefused(change));
   };
 
-  /** Until something may be due: a wake, the next retry of a refused change, or the stop signal. */
-  const rest = async (stop: AbortSignal): Promise<void> => {
-    const nextRetryMs = Math.min(...[...refused.values()].map(({ untilMs }) => untilMs));
+  const sendDue = async (changes: readonly Change[], stop: AbortSignal): Promise<void> => {
+    const [batch = []] = cutBatches(changes, options.limits);
+    const submission = await send(batch);
+    if (submission.kind === "refused") await sortOut(batch, submission.message, stop);
+  };
+
+  const names = (): Set<string> =>
+    new Set([...published.values()].map(({ record }) => record.name));
+
+  const lookAt = async (name: string): Promise<void> => {
+    const before = published;
+    await read(name);
+    looks.seen(name);
+    const records = differing(before, published);
+    if (records > 0) report({ kind: "drift", name, records });
+  };
+
+  const lookForLeftovers = async (): Promise<void> => {
+    const { own, instances: here } = await leftovers.read(ask);
+    for (const instance of here) instances.add(instance);
+    const found = own.filter((record) => !published.has(keyOf(record)));
+    if (found.length === 0) return;
+    published = accepted(
+      published,
+      found.map((record) => ({ action: "UPSERT", record })),
+    );
+    for (const { name } of found) report({ kind: "drift", name, records: 1 });
+  };
+
+  /** Does the next thing. Returns when to do another, in the clock's ms: at once, or at the latest then. */
+  const step = async (stop: AbortSignal): Promise<number> => {
+    const changes = due();
+    const nowMs = clock.now();
+    const pacedMs = nowMs + rate.waitMs();
+    if (changes.length > 0) {
+      if (pacedMs > nowMs) return pacedMs;
+      await sendDue(changes, stop);
+      return nowMs;
+    }
+    for (const resolve of waitingForSettled) resolve();
+    waitingForSettled = [];
+    const look = looks.next(names());
+    const lookMs = Math.max(
+      pacedMs,
+      Math.min(look?.atMs ?? Number.POSITIVE_INFINITY, leftovers.atMs()),
+    );
+    if (lookMs <= nowMs) {
+      if (look !== undefined && look.atMs <= leftovers.atMs()) await lookAt(look.name);
+      else await lookForLeftovers();
+      return nowMs;
+    }
+    return Math.min(lookMs, ...[...refused.values()].map(({ untilMs }) => untilMs));
+  };
+
+  /** How long to wait after an answer that was none, or throws when the patience is over. */
+  const afterMiss = (error: Unavailable): number => {
+    const backoffMs = tries.miss("route53");
+    if (error.throttled) {
+      throttledInARow += 1;
+      rate.throttled();
+    }
+    const isStillPaced = error.throttled && throttledInARow < THROTTLED_IN_A_ROW;
+    if (backoffMs === undefined && !isStillPaced) throw outOfPatience(error, options.patienceMs);
+    const delayMs = Math.max(backoffMs ?? 0, rate.waitMs());
+    report({ kind: "waits", problem: causes(error), delayMs });
+    return delayMs;
+  };
+
+  /** Until the moment, a ring or the stop. */
+  const rest = async (untilMs: number, stop: AbortSignal): Promise<void> => {
     const woken = new AbortController();
-    if (Number.isFinite(nextRetryMs)) {
+    if (Number.isFinite(untilMs)) {
       const timer = AbortSignal.any([woken.signal, stop]);
-      clock.sleep(nextRetryMs - clock.now(), timer).then(bell.ring, ignoreAbort);
+      clock.sleep(untilMs - clock.now(), timer).then(bell.ring, ignoreAbort);
     }
     await bell.rung(stop);
     woken.abort();
@@ -197,7 +369,6 @@ export function zoneWriter(options: ZoneWriterOptions): ZoneWriter {
 
   return {
     difference,
-    wake: () => bell.ring(),
     settled(stop) {
       const { promise, resolve } = Promise.withResolvers<void>();
       waitingForSettled.push(resolve);
@@ -209,20 +380,55 @@ export function zoneWriter(options: ZoneWriterOptions): ZoneWriter {
     async run(stop) {
       while (!stop.aborted) {
         try {
-          if ((await step(stop)) === "sent") continue;
-          for (const resolve of waitingForSettled) resolve();
-          waitingForSettled = [];
-          await rest(stop);
+          const nextMs = await step(stop);
+          if (nextMs > clock.now()) await rest(nextMs, stop);
         } catch (error) {
           if (!(error instanceof Unavailable)) throw error;
-          const delayMs = tries.miss("route53");
-          if (delayMs === undefined) throw outOfPatience(error, options.patienceMs);
-          report({ kind: "waits", problem: causes(error), delayMs });
-          await clock.sleep(delayMs, stop).catch(ignoreAbort);
+          await clock.sleep(afterMiss(error), stop).catch(ignoreAbort);
         }
       }
     },
   };
+}
+
+/** Reads the whole zone once, a page at a time, spread so that it is read within the audit's interval. */
+function leftoverLook<Cursor>({
+  zone,
+  clock,
+  random,
+  auditMs,
+  leftoverPages = 0,
+}: ZoneWriterOptions<Cursor>) {
+  const gapMs = () => ((auditMs || LEFTOVERS_MS) / (leftoverPages + 1)) * (0.5 + random() / 2);
+  let cursor: Cursor | undefined;
+  let atMs = leftoverPages > 0 ? clock.now() + gapMs() : Number.POSITIVE_INFINITY;
+  return {
+    atMs: () => atMs,
+    async read(ask: <T>(request: () => Promise<T>) => Promise<T>) {
+      const page = await ask(() => zone.page(cursor));
+      cursor = page.next;
+      atMs = cursor === undefined ? Number.POSITIVE_INFINITY : clock.now() + gapMs();
+      return page;
+    },
+  };
+}
+
+/** How many records the two tables do not have in common. */
+function differing(
+  before: ReadonlyMap<RecordKey, Published>,
+  after: ReadonlyMap<RecordKey, Published>,
+): number {
+  const same = (
+    key: RecordKey,
+    { record }: Published,
+    other: ReadonlyMap<RecordKey, Published>,
+  ) => {
+    const there = other.get(key);
+    return there !== undefined && sameRecord(there.record, record);
+  };
+  const changed = [...after].filter(([key, entry]) => !same(key, entry, before)).length;
+  const gone = [...before.keys()].filter((key) => !after.has(key)).length;
+  return changed + gone;
 }
 
 /** A sleep rejects only when it is cut short, and whoever cut it short knows. */

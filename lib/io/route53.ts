@@ -6,11 +6,13 @@ import {
   type ResourceRecordSet,
   Route53Client,
 } from "@aws-sdk/client-route-53";
+import { StandardRetryStrategy } from "@smithy/core/retry";
 import type { InstanceId } from "../core/arn.ts";
 import { causes, Fatal, Unavailable } from "../core/failure.ts";
+import type { Group } from "../core/group.ts";
+import { isOwn } from "../core/own-record.ts";
 import type { Change } from "../core/plan.ts";
 import { type RecordSet, recordTypes } from "../core/record-set.ts";
-import { serviceName } from "../core/service-name.ts";
 import { parseSetIdentifier } from "../core/set-identifier.ts";
 
 /**
@@ -18,21 +20,37 @@ import { parseSetIdentifier } from "../core/set-identifier.ts";
  * operator can (no permission, no such zone).
  */
 export interface HostedZone {
-  /** The zone's name, in lower case, without the trailing dot. */
-  name(): Promise<string>;
-  /** Every record set in the zone that `owner` wrote; reads the whole zone, 300 a request. */
-  ownRecords(zoneName: string, owner: InstanceId): Promise<readonly RecordSet[]>;
-  /** Those under one name only. */
-  ownRecordsAt(name: string, zoneName: string, owner: InstanceId): Promise<readonly RecordSet[]>;
+  /** The zone's name, in lower case, without the trailing dot, and how many record sets it holds. */
+  facts(): Promise<{ readonly name: string; readonly size: number }>;
+  /** The owner's view of the zone, once its name is known. */
+  as(owner: InstanceId, zoneName: string): OwnedZone;
+  close(): void;
+}
+
+/** The zone as one owner reads and writes it. */
+export interface OwnedZone {
+  /** What the zone holds under one name: one request. */
+  group(name: string): Promise<Group>;
+  /** What it holds from the cursor on, at most 300 record sets: one request. */
+  page(cursor: ZoneCursor | undefined): Promise<{
+    readonly own: readonly RecordSet[];
+    readonly instances: readonly InstanceId[];
+    readonly next?: ZoneCursor;
+  }>;
   /** Sends the changes as one batch: all of them land, or none. */
   submit(
     batch: readonly Change[],
   ): Promise<{ kind: "accepted" } | { kind: "refused"; message: string }>;
-  close(): void;
 }
 
+/** Where a page begins. All three fields: without the identifier, a page that ends within a weighted group repeats. */
+export type ZoneCursor = Pick<
+  ListResourceRecordSetsCommand["input"],
+  "StartRecordName" | "StartRecordType" | "StartRecordIdentifier"
+>;
+
 /** The most that a page holds (facts: ListResourceRecordSets). */
-const PAGE = 300;
+export const PAGE_SIZE = 300;
 
 /** Of these the SDK's own retries are told apart by the number of attempts; see `mayHaveLanded`. */
 const THROTTLED = new Set(["Throttling", "ThrottlingException", "PriorRequestNotComplete"]);
@@ -61,7 +79,7 @@ export function hostedZone({
 }): HostedZone {
   const client = new Route53Client({
     region,
-    maxAttempts: 5,
+    retryStrategy: retryTransient(),
     // Without throwOnRequestTimeout the SDK only warns and waits for ever.
     requestHandler: {
       connectionTimeout: 2_000,
@@ -70,98 +88,120 @@ export function hostedZone({
     },
   });
 
-  const pages = async function* (startAt: Cursor, pageSize: number) {
-    for (let cursor: Cursor | undefined = startAt; cursor !== undefined; ) {
-      const page: ListResourceRecordSetsCommandOutput = await client
-        .send(
-          new ListResourceRecordSetsCommand({
-            HostedZoneId: zoneId,
-            MaxItems: pageSize,
-            ...cursor,
-          }),
-        )
-        .catch((error: unknown) => {
-          throw failure("ListResourceRecordSets", zoneId, error);
-        });
-      yield page.ResourceRecordSets ?? [];
-      cursor = nextCursor(page);
-    }
-  };
+  const list = (cursor: ZoneCursor): Promise<ListResourceRecordSetsCommandOutput> =>
+    client
+      .send(
+        new ListResourceRecordSetsCommand({
+          HostedZoneId: zoneId,
+          MaxItems: PAGE_SIZE,
+          ...cursor,
+        }),
+      )
+      .catch((error: unknown) => {
+        throw failure("ListResourceRecordSets", zoneId, error);
+      });
 
   return {
-    async name() {
+    async facts() {
       const { HostedZone: zone } = await client
         .send(new GetHostedZoneCommand({ Id: zoneId }))
         .catch((error: unknown) => {
           throw failure("GetHostedZone", zoneId, error);
         });
       if (zone?.Name === undefined) throw new Fatal(`Route 53 gave no name for zone ${zoneId}`);
-      return plain(zone.Name);
+      return { name: plain(zone.Name), size: zone.ResourceRecordSetCount ?? 0 };
     },
-    async ownRecords(zoneName, owner) {
-      const own: RecordSet[] = [];
-      for await (const page of pages({}, PAGE)) own.push(...ownAmong(page, zoneName, owner));
-      return own;
-    },
-    async ownRecordsAt(name, zoneName, owner) {
-      const own: RecordSet[] = [];
-      // A name holds at most 100 weighted sets of a type, so they fit into one page.
-      for await (const page of pages({ StartRecordName: name, StartRecordType: "A" }, 100)) {
-        const here = page.filter((record) => plain(record.Name ?? "") === name);
-        own.push(...ownAmong(here, zoneName, owner));
-        if (here.length < page.length) break;
-      }
-      return own;
-    },
-    async submit(batch) {
-      try {
-        await client.send(
-          new ChangeResourceRecordSetsCommand({
-            HostedZoneId: zoneId,
-            ChangeBatch: {
-              Comment: "ecs-discovery-agent",
-              Changes: batch.map(({ action, record }) => ({
-                Action: action,
-                ResourceRecordSet: {
-                  Name: `${record.name}.`,
-                  Type: record.type,
-                  SetIdentifier: record.setIdentifier,
-                  Weight: record.weight,
-                  TTL: record.ttlSeconds,
-                  ResourceRecords: record.values.map((Value) => ({ Value })),
-                },
-              })),
+    as: (owner, zoneName) => ({
+      async group(name) {
+        // A name holds at most 100 weighted sets of a type, so one page holds them all.
+        const { ResourceRecordSets: records = [] } = await list({
+          StartRecordName: name,
+          StartRecordType: "A",
+        });
+        const here = records.filter((one) => plain(one.Name ?? "") === name && one.Type === "A");
+        const own = ownAmong(here, zoneName, owner);
+        const ownIds = new Set(own.map(({ setIdentifier }) => setIdentifier));
+        const other = here.find(
+          ({ SetIdentifier = "", Weight }) => Weight !== undefined && !ownIds.has(SetIdentifier),
+        );
+        return {
+          name,
+          own,
+          size: here.length,
+          instances: instancesAmong(here),
+          ...(other?.TTL !== undefined && { othersTtlSeconds: other.TTL }),
+        };
+      },
+      async page(cursor) {
+        const page = await list(cursor ?? {});
+        const records = page.ResourceRecordSets ?? [];
+        return {
+          own: ownAmong(records, zoneName, owner),
+          instances: instancesAmong(records),
+          ...(page.IsTruncated && {
+            next: {
+              StartRecordName: page.NextRecordName,
+              StartRecordType: page.NextRecordType,
+              StartRecordIdentifier: page.NextRecordIdentifier,
             },
           }),
-        );
-        return { kind: "accepted" };
-      } catch (error) {
-        const message = refusal(error);
-        if (message !== undefined) return { kind: "refused", message };
-        throw failure("ChangeResourceRecordSets", zoneId, error);
-      }
-    },
+        };
+      },
+      async submit(batch) {
+        try {
+          await client.send(
+            new ChangeResourceRecordSetsCommand({
+              HostedZoneId: zoneId,
+              ChangeBatch: {
+                Comment: "ecs-discovery-agent",
+                Changes: batch.map(({ action, record }) => ({
+                  Action: action,
+                  ResourceRecordSet: {
+                    Name: `${record.name}.`,
+                    Type: record.type,
+                    SetIdentifier: record.setIdentifier,
+                    Weight: record.weight,
+                    TTL: record.ttlSeconds,
+                    ResourceRecords: record.values.map((Value) => ({ Value })),
+                  },
+                })),
+              },
+            }),
+          );
+          return { kind: "accepted" };
+        } catch (error) {
+          const message = refusal(error);
+          if (message !== undefined) return { kind: "refused", message };
+          throw failure("ChangeResourceRecordSets", zoneId, error);
+        }
+      },
+    }),
     close: () => client.destroy(),
   };
 }
 
-type Cursor = Pick<
-  ListResourceRecordSetsCommand["input"],
-  "StartRecordName" | "StartRecordType" | "StartRecordIdentifier"
->;
-
-/** All three fields: without the identifier, a page that ends within a weighted group comes again for ever. */
-const nextCursor = (page: ListResourceRecordSetsCommandOutput): Cursor | undefined =>
-  page.IsTruncated
-    ? {
-        StartRecordName: page.NextRecordName,
-        StartRecordType: page.NextRecordType,
-        StartRecordIdentifier: page.NextRecordIdentifier,
-      }
-    : undefined;
+/**
+ * The SDK repeats at once what a broken connection or a moment's failure of the service cost. Throttling it leaves to the
+ * caller, who paces all of its requests, and puts newer changes into the next one.
+ */
+function retryTransient(): StandardRetryStrategy {
+  const strategy = new StandardRetryStrategy(5);
+  const retry = strategy.refreshRetryTokenForRetry.bind(strategy);
+  strategy.refreshRetryTokenForRetry = async (token, error) => {
+    if (error.errorType === "THROTTLING") throw new Error("throttled: the caller paces it");
+    return retry(token, error);
+  };
+  return strategy;
+}
 
 /** As Route 53 writes a name, without its trailing dot. Its octal escapes stay: no name of ours holds one. */
 const plain = (name: string): string => name.toLowerCase().replace(/\.$/, "");
+
+const instancesAmong = (records: readonly ResourceRecordSet[]): readonly InstanceId[] => [
+  ...new Set(
+    records.flatMap(({ SetIdentifier }) => parseSetIdentifier(SetIdentifier ?? "")?.instance ?? []),
+  ),
+];
 
 function ownAmong(
   records: readonly ResourceRecordSet[],
@@ -172,11 +212,8 @@ function ownAmong(
     const { SetIdentifier = "", TTL, Weight, ResourceRecords } = record;
     const name = plain(record.Name ?? "");
     const type = recordTypes.find((one) => one === record.Type);
-    if (parseSetIdentifier(SetIdentifier)?.instance !== owner) return [];
     if (type === undefined || TTL === undefined || Weight === undefined) return [];
-    // A name that no label gives is not ours, whatever its set identifier says.
-    if (!name.endsWith(`.${zoneName}`)) return [];
-    if (!serviceName(name.slice(0, -zoneName.length - 1), zoneName).ok) return [];
+    if (!isOwn({ name, setIdentifier: SetIdentifier }, zoneName, owner)) return [];
     const values = (ResourceRecords ?? []).flatMap(({ Value }) => Value ?? []);
     return [{ name, type, setIdentifier: SetIdentifier, ttlSeconds: TTL, weight: Weight, values }];
   });
@@ -197,9 +234,10 @@ function failure(operation: string, zoneId: string, error: unknown): Unavailable
     return new Unavailable("Route 53", `did not take ${operation}`, {
       cause: `${name}: ${causes(error)}`,
       mayHaveLanded: !(attempts <= 1 && (notSent || THROTTLED.has(name))),
+      throttled: THROTTLED.has(name),
     });
   }
-  if (status === 403) {
+  if (name.startsWith("AccessDenied")) {
     return new Fatal(
       `Route 53 denied ${operation} on zone ${zoneId}: allow route53:${operation} in the role of this process`,
       { cause: error },

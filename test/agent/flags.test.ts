@@ -91,6 +91,8 @@ describe("where a value comes from", () => {
       ttl: 10,
       weight: 1,
       patience: 60,
+      stateDir: "/var/lib/ecs-discovery-agent",
+      resync: 900,
       dryRun: false,
       once: false,
       force: false,

@@ -32,7 +32,7 @@ describe("what an InvalidChangeBatch says of a change", () => {
       "another TTL",
       `[RRSet with DNS name ${one.name}. and type A, SetIdentifier ${one.setIdentifier} cannot be created as weighted sets must contain the same TTL.]`,
       upsert(one),
-      "refused",
+      "other-ttl",
     ],
     [
       "a CNAME stands there",
@@ -50,7 +50,7 @@ describe("what an InvalidChangeBatch says of a change", () => {
       "the group is full",
       `[Exceeded limit on number of weighted RRSets for ${one.name}., type A in this zone.]`,
       upsert(one),
-      "refused",
+      "full",
     ],
     [
       "not in the zone",

@@ -143,3 +143,30 @@ describe("the end", () => {
     expect(begun).toEqual(["a", "b"]);
   });
 });
+
+describe("idle", () => {
+  it("comes when nothing is left to do, now or later", async () => {
+    const { queue, clock, end } = workbench(1);
+    queue.mark("a");
+    await settle();
+    let idle = false;
+    const waiting = queue.idle().then(() => {
+      idle = true;
+    });
+    await end("a", 500);
+    expect(idle).toBe(false);
+    await clock.advance(500);
+    expect(idle).toBe(false);
+    await end("a");
+    await waiting;
+  });
+
+  it("comes at once when there is nothing to do, and at the stop", async () => {
+    const { queue, stop } = workbench(1);
+    await queue.idle();
+    queue.mark("a");
+    const waiting = queue.idle();
+    stop.abort();
+    await waiting;
+  });
+});

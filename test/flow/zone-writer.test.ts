@@ -2,7 +2,9 @@ import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
 import { type BatchLimits, ROUTE53_BATCH } from "../../lib/core/batches.ts";
 import { Fatal } from "../../lib/core/failure.ts";
+import type { Published } from "../../lib/core/plan.ts";
 import { keyOf, type RecordKey, type RecordSet } from "../../lib/core/record-set.ts";
+import { doorbell } from "../../lib/flow/doorbell.ts";
 import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import { del, record, upsert, ZONE } from "../support/build.ts";
 import { fakeClock, settle } from "../support/fake-clock.ts";
@@ -10,44 +12,61 @@ import { type Fate, type RulesZone, rulesZone } from "../support/rules-zone.ts";
 
 const RETRY_MS = 300_000;
 
-/** A writer over a zone in memory; `gate` holds requests back until the test lets them through. */
-function bench(
-  published: readonly RecordSet[] = [],
-  { limits = ROUTE53_BATCH, zone = rulesZone() }: { limits?: BatchLimits; zone?: RulesZone } = {},
-) {
+interface BenchOptions {
+  readonly limits?: BatchLimits;
+  readonly zone?: RulesZone;
+  readonly auditMs?: number;
+  readonly leftoverPages?: number;
+  readonly hosts?: number;
+}
+
+const absolute = <T extends { readonly name: string }>(one: T) => ({
+  ...one,
+  name: `${one.name}.`,
+});
+
+/** A writer over a zone in memory; `hold` keeps requests back until the test lets them through. */
+function bench(known: readonly RecordSet[] = [], options: BenchOptions = {}) {
+  const { zone = rulesZone() } = options;
   const clock = fakeClock();
   const stop = new AbortController();
+  const bell = doorbell();
   const wanted = new Map<RecordKey, RecordSet>();
+  const kept = new Set<RecordKey>();
   const reports: WriterReport[] = [];
+  const remembered: (readonly Published[])[] = [];
   let inFlight = 0;
   let gate = Promise.resolve();
-  if (published.length > 0) {
-    zone.edit(
-      ...published.map((one) => ({
-        action: "UPSERT" as const,
-        record: { ...one, name: `${one.name}.` },
-      })),
-    );
+  if (known.length > 0) {
+    zone.edit(...known.map((one) => ({ action: "UPSERT" as const, record: absolute(one) })));
   }
-  const kept = new Set<RecordKey>();
-  const writer = zoneWriter({
-    published,
+  const alone = async <T>(request: () => Promise<T>): Promise<T> => {
+    inFlight += 1;
+    expect(inFlight).toBe(1);
+    await gate;
+    return request().finally(() => {
+      inFlight -= 1;
+    });
+  };
+  const writer = zoneWriter<string>({
+    published: new Map(known.map((one) => [keyOf(one), { record: one, certain: true }])),
     desired: () => wanted,
     kept: () => kept,
-    async submit(batch) {
-      inFlight += 1;
-      expect(inFlight).toBe(1);
-      await gate;
-      return zone.submit(batch).finally(() => {
-        inFlight -= 1;
-      });
+    bell,
+    zone: {
+      submit: (batch) => alone(() => zone.submit(batch)),
+      group: (name) => alone(() => zone.group(name)),
+      page: (cursor) => alone(() => zone.page(cursor)),
+      remember: async (published) => void remembered.push([...published.values()]),
     },
-    readName: zone.readName,
-    limits,
+    limits: options.limits ?? ROUTE53_BATCH,
     clock,
     random: () => 0.5,
     patienceMs: 60_000,
     refusedRetryMs: RETRY_MS,
+    auditMs: options.auditMs ?? 0,
+    leftoverPages: options.leftoverPages ?? 0,
+    hosts: options.hosts ?? 1,
     report: (report) => reports.push(report),
   });
   return {
@@ -55,15 +74,17 @@ function bench(
     stop,
     zone,
     writer,
+    bell,
     reports,
+    remembered,
     kept,
     want(...records: RecordSet[]) {
       for (const one of records) wanted.set(keyOf(one), one);
-      writer.wake();
+      bell.ring();
     },
     drop(...records: RecordSet[]) {
       for (const one of records) wanted.delete(keyOf(one));
-      writer.wake();
+      bell.ring();
     },
     /** Holds every request until the returned function is called. */
     hold() {
@@ -71,6 +92,10 @@ function bench(
       gate = promise;
       return resolve;
     },
+    told: <K extends WriterReport["kind"]>(kind: K) =>
+      reports.filter(
+        (report): report is Extract<WriterReport, { kind: K }> => report.kind === kind,
+      ),
     refusals: () => reports.filter((report) => report.kind === "refused"),
   };
 }
@@ -171,7 +196,6 @@ describe("refusals", () => {
   test.each([
     ["a simple record", foreign.simple, at("shop", 1)],
     ["a CNAME", foreign.cname, at("blog", 1)],
-    ["a weighted group of another TTL", foreign.otherTtl, at("slow", 1)],
   ])(
     "%s at the name: reported, never changed, and the rest of the batch lands",
     async (_, theirs, ours) => {
@@ -191,12 +215,12 @@ describe("refusals", () => {
   );
 
   it("a refused change is left alone until its time, then tried again", async () => {
-    const { writer, want, zone, stop, clock, refusals } = bench();
+    const { writer, want, zone, stop, clock, bell, refusals } = bench();
     zone.edit({ action: "UPSERT", record: foreign.simple });
     want(at("shop", 1));
     void writer.run(stop.signal);
     await writer.settled(stop.signal);
-    writer.wake();
+    bell.ring();
     await clock.advance(RETRY_MS - 1);
     expect(zone.batches).toHaveLength(1);
     zone.edit({ action: "DELETE", record: foreign.simple });
@@ -208,13 +232,57 @@ describe("refusals", () => {
 
   it("a refused change is tried at once when what is desired has changed", async () => {
     const { writer, want, zone, stop } = bench();
-    zone.edit({ action: "UPSERT", record: foreign.otherTtl });
-    want(at("slow", 1));
+    zone.edit({ action: "UPSERT", record: foreign.simple });
+    want(at("shop", 1));
     void writer.run(stop.signal);
     await writer.settled(stop.signal);
-    want({ ...at("slow", 1), ttlSeconds: 300 });
+    want({ ...at("shop", 1), weight: 2 });
+    await writer.settled(stop.signal);
+    expect(zone.batches).toEqual([
+      [upsert(at("shop", 1))],
+      [upsert({ ...at("shop", 1), weight: 2 })],
+    ]);
+  });
+
+  it("adopts the TTL of a weighted group that others hold, says so once, and deletes with it", async () => {
+    const { writer, want, drop, zone, stop, told, refusals } = bench();
+    zone.edit({ action: "UPSERT", record: foreign.otherTtl });
+    want(at("slow", 1), at("slow", 2), at("web", 3));
+    void writer.run(stop.signal);
     await writer.settled(stop.signal);
     expect(zone.weighted()).toContainEqual({ ...at("slow", 1), ttlSeconds: 300 });
+    expect(zone.weighted()).toContainEqual({ ...at("slow", 2), ttlSeconds: 300 });
+    expect(zone.weighted()).toContainEqual(at("web", 3));
+    expect(told("adopts-ttl")).toEqual([
+      { kind: "adopts-ttl", name: at("slow", 1).name, ttlSeconds: 300 },
+    ]);
+    drop(at("slow", 1), at("slow", 2));
+    await writer.settled(stop.signal);
+    expect(zone.weighted().filter(({ name }) => name === at("slow", 1).name)).toHaveLength(1);
+    expect(refusals()).toEqual([]);
+  });
+
+  it("fills a group up to its 100 and says of the rest that there is no room, without a storm", async () => {
+    const { writer, want, zone, stop, told, refusals } = bench();
+    zone.edit(
+      ...Array.from({ length: 97 }, (_, n) => ({
+        action: "UPSERT" as const,
+        record: {
+          ...foreign.otherTtl,
+          name: `${record(1).name}.`,
+          ttlSeconds: 10,
+          setIdentifier: `theirs-${n}`,
+        },
+      })),
+    );
+    want(...Array.from({ length: 10 }, (_, n) => record(n)));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(zone.weighted()).toHaveLength(100);
+    expect(refusals()).toHaveLength(7);
+    expect(refusals()[0]?.message).toContain("Exceeded limit on number of weighted RRSets");
+    expect(told("nearly-full")).toMatchObject([{ size: 97 }]);
+    expect(zone.batches.length + zone.reads.length).toBeLessThanOrEqual(3);
   });
 
   it("a delete of what is already gone is done", async () => {
@@ -275,7 +343,7 @@ describe("an unavailable Route 53", () => {
 
   it("ends the writer once the patience is over, and not before", async () => {
     const { writer, want, zone, stop, clock } = bench();
-    zone.fates.push(...Array.from({ length: 1_000 }, (): Fate => "throttled"));
+    zone.fates.push(...Array.from({ length: 1_000 }, (): Fate => "request lost"));
     const running = writer.run(stop.signal).then(
       () => "ended",
       (error: unknown) => String(error),
@@ -285,6 +353,20 @@ describe("an unavailable Route 53", () => {
     expect(await Promise.race([running, Promise.resolve("still trying")])).toBe("still trying");
     await clock.advance(1);
     expect(await running).toContain("gave up after 60 s (--patience)");
+  });
+
+  it("a host that is paced to few requests gives up only after many throttled ones, too", async () => {
+    const { writer, want, zone, stop, clock } = bench([], { hosts: 1_000 });
+    zone.fates.push(...Array.from({ length: 9 }, (): Fate => "throttled"));
+    const running = writer.run(stop.signal);
+    want(record(1));
+    await clock.advance(3_600_000);
+    expect(zone.weighted()).toEqual([record(1)]);
+    zone.fates.push(...Array.from({ length: 10 }, (): Fate => "throttled"));
+    want(record(2));
+    const gaveUp = expect(running).rejects.toThrow("gave up after 60 s (--patience)");
+    await clock.advance(3_600_000);
+    await gaveUp;
   });
 
   it("a failure that waiting can't mend ends it at once", async () => {
@@ -318,6 +400,118 @@ describe("an unavailable Route 53", () => {
     drop(record(1));
     await clock.advance(60_000);
     expect(zone.batches).toHaveLength(1);
+  });
+});
+
+describe("what the zone really holds", () => {
+  const AUDIT_MS = 900_000;
+
+  it("is compared for each name once an interval, and repaired: a record removed and one edited by hand", async () => {
+    const { writer, want, zone, stop, clock, told } = bench([record(1), record(2)], {
+      auditMs: AUDIT_MS,
+    });
+    want(record(1), record(2));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    zone.edit(
+      { action: "DELETE", record: absolute(record(1)) },
+      { action: "UPSERT", record: absolute({ ...record(2), values: ["192.0.2.9"] }) },
+    );
+    await clock.advance(AUDIT_MS);
+    expect(sorted(zone.weighted())).toEqual(sorted([record(1), record(2)]));
+    expect(told("drift")).toEqual([{ kind: "drift", name: record(1).name, records: 2 }]);
+  });
+
+  it("costs at most one request per name and interval, spread over it, and none in the first minute", async () => {
+    const records = Array.from({ length: 50 }, (_, n) => record(n, { name: `web-${n}.${ZONE}` }));
+    const { writer, want, zone, stop, clock } = bench(records, { auditMs: 120_000 });
+    want(...records);
+    void writer.run(stop.signal);
+    await clock.advance(59_999);
+    expect(zone.reads).toEqual([]);
+    await clock.advance(60_001);
+    expect(new Set(zone.reads).size).toBe(50);
+    expect(zone.reads).toHaveLength(50);
+    expect(zone.batches).toEqual([]);
+  });
+
+  it("is never looked at with an interval of 0", async () => {
+    const { writer, want, zone, stop, clock } = bench([record(1)]);
+    want(record(1));
+    void writer.run(stop.signal);
+    await clock.advance(10 * AUDIT_MS);
+    expect(zone.reads).toEqual([]);
+  });
+
+  it("a throttled look is no failure, and waits for its turn", async () => {
+    const { writer, want, zone, stop, clock } = bench([record(1)], { auditMs: AUDIT_MS });
+    want(record(1));
+    zone.readFates.push("throttled", "throttled");
+    void writer.run(stop.signal);
+    await clock.advance(AUDIT_MS);
+    expect(zone.reads).toHaveLength(3);
+  });
+
+  it("leftovers of names that nobody desires are found page by page and removed; others' records are not", async () => {
+    const theirs = { ...absolute(record(9)), setIdentifier: "theirs" };
+    const zone = rulesZone();
+    zone.pageSize = 2;
+    const leftovers = [1, 2, 3, 4, 5].map((n) => record(n, { name: `old-${n}.${ZONE}` }));
+    zone.edit(
+      { action: "UPSERT", record: theirs },
+      ...leftovers.map((one) => ({ action: "UPSERT" as const, record: absolute(one) })),
+    );
+    const { writer, stop, clock } = bench([], { zone, auditMs: AUDIT_MS, leftoverPages: 3 });
+    void writer.run(stop.signal);
+    await clock.advance(AUDIT_MS);
+    expect(zone.weighted()).toEqual([{ ...theirs, name: record(9).name }]);
+  });
+});
+
+describe("the journal", () => {
+  it("knows what is in doubt before a request leaves, and what is certain after it", async () => {
+    const { writer, want, stop, hold, remembered } = bench([record(1)]);
+    want(record(1), record(2));
+    const release = hold();
+    void writer.run(stop.signal);
+    await settle();
+    expect(remembered).toEqual([
+      [
+        { record: record(1), certain: true },
+        { record: record(2), certain: false },
+      ],
+    ]);
+    release();
+    await writer.settled(stop.signal);
+    expect(remembered.at(-1)).toEqual([1, 2].map((n) => ({ record: record(n), certain: true })));
+  });
+});
+
+describe("pace", () => {
+  it("once throttled, a host of many sends its share of requests, not its share of changes", async () => {
+    const { writer, want, zone, stop, clock } = bench([], { hosts: 100 });
+    zone.fates.push("throttled");
+    want(record(0));
+    void writer.run(stop.signal);
+    for (let n = 1; n <= 120; n += 1) {
+      await clock.advance(1_000);
+      want(record(n));
+    }
+    await clock.advance(30_000);
+    expect(zone.weighted().length).toBeGreaterThanOrEqual(100);
+    // 8 of the account's 10 requests a second, shared by 100 hosts: one in about 12 s.
+    expect(zone.batches.length).toBeLessThanOrEqual(16);
+    expect(zone.batches.length).toBeGreaterThanOrEqual(8);
+  });
+
+  it("a host that was never throttled is not held back", async () => {
+    const { writer, want, zone, stop } = bench([], { hosts: 1_000 });
+    void writer.run(stop.signal);
+    for (let n = 0; n < 20; n += 1) {
+      want(record(n));
+      await settle();
+    }
+    expect(zone.batches).toHaveLength(20);
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { hostedZone } from "../../lib/io/route53.ts";
+import type { RecordSet } from "../../lib/core/record-set.ts";
+import { hostedZone, type OwnedZone, type ZoneCursor } from "../../lib/io/route53.ts";
 import { type Fault, route53StandIn } from "../../lib/sandbox/route53.ts";
 import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
 import { del, instance, owner, record, task, upsert, ZONE } from "../support/build.ts";
@@ -28,7 +29,20 @@ async function zoneOf(records: readonly ZoneRecord[] = []) {
     process.env["AWS_ENDPOINT_URL_ROUTE_53"] = route53.url;
     return hostedZone({ zoneId, region: "eu-west-1" });
   };
-  return { route53, of, zone: of(ID), [Symbol.asyncDispose]: () => route53.close() };
+  const owned = (zoneId: string) => of(zoneId).as(owner.instance, ZONE);
+  return { route53, of, owned, zone: owned(ID), [Symbol.asyncDispose]: () => route53.close() };
+}
+
+/** Every record of the owner, page by page. */
+async function ownRecords(zone: OwnedZone): Promise<readonly RecordSet[]> {
+  const own: RecordSet[] = [];
+  let cursor: ZoneCursor | undefined;
+  do {
+    const page = await zone.page(cursor);
+    own.push(...page.own);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return own;
 }
 
 const environment: Readonly<Record<string, string>> = {
@@ -48,15 +62,15 @@ afterAll(() => {
   }
 });
 
-describe("name", () => {
-  it("is the zone's, without the trailing dot", async () => {
-    await using one = await zoneOf();
-    expect(await one.zone.name()).toBe(ZONE);
+describe("facts", () => {
+  it("are the zone's name, without the trailing dot, and how many record sets it holds", async () => {
+    await using one = await zoneOf([held(record(1))]);
+    expect(await one.of(ID).facts()).toEqual({ name: ZONE, size: 3 });
   });
 
   it("throws Fatal for a zone that does not exist", async () => {
     await using one = await zoneOf();
-    await expect(one.of("Z00OTHER").name()).rejects.toMatchObject({
+    await expect(one.of("Z00OTHER").facts()).rejects.toMatchObject({
       name: "Fatal",
       message: "Route 53 refused GetHostedZone on zone Z00OTHER",
       cause: { message: "No hosted zone found with ID: Z00OTHER" },
@@ -64,7 +78,7 @@ describe("name", () => {
   });
 });
 
-describe("ownRecords", () => {
+describe("page", () => {
   it("finds them all among others' across pages that end within a weighted group", async () => {
     const names = ["a", "b", "c", "d", "e", "f", "g"].map((label) => `${label}.${ZONE}`);
     const own = names.flatMap((name, group) =>
@@ -74,7 +88,7 @@ describe("ownRecords", () => {
       Array.from({ length: 40 }, (_, index) => weighted(name, `${other}/${task(index)}`)),
     );
     await using one = await zoneOf([...own.map(held), ...foreign]);
-    const found = await one.zone.ownRecords(ZONE, owner.instance);
+    const found = await ownRecords(one.zone);
     const sorted = (records: readonly { setIdentifier: string }[]) =>
       records.toSorted((a, b) => (a.setIdentifier < b.setIdentifier ? -1 : 1));
     expect(sorted(found)).toEqual(sorted(own));
@@ -102,22 +116,44 @@ describe("ownRecords", () => {
     ["a simple record", { name: `web.${ZONE}.`, type: "A", ttlSeconds: 9, values: ["10.0.0.1"] }],
   ])("promise 2: does not take %s for its own", async (_, foreign) => {
     await using one = await zoneOf([foreign]);
-    expect(await one.zone.ownRecords(ZONE, owner.instance)).toEqual([]);
+    expect(await ownRecords(one.zone)).toEqual([]);
   });
 });
 
-describe("ownRecordsAt", () => {
-  it("gives those under one name", async () => {
+describe("group", () => {
+  it("is what one name holds: ours, how many in all, the others' TTL, and whose they are", async () => {
     const web = Array.from({ length: 60 }, (_, index) => record(index));
     const foreign = Array.from({ length: 40 }, (_, index) =>
       weighted(`web.${ZONE}`, `${other}/${task(index)}`),
     );
     const around = [record(90, { name: `api.${ZONE}` }), record(91, { name: `www.${ZONE}` })];
     await using one = await zoneOf([...web.map(held), ...foreign, ...around.map(held)]);
-    const found = await one.zone.ownRecordsAt(`web.${ZONE}`, ZONE, owner.instance);
-    expect(found.toSorted((a, b) => (a.setIdentifier < b.setIdentifier ? -1 : 1))).toEqual(web);
-    expect(await one.zone.ownRecordsAt(`www.${ZONE}`, ZONE, owner.instance)).toEqual([around[1]]);
-    expect(await one.zone.ownRecordsAt(`none.${ZONE}`, ZONE, owner.instance)).toEqual([]);
+    const { own, ...group } = await one.zone.group(`web.${ZONE}`);
+    expect(own.toSorted((a, b) => (a.setIdentifier < b.setIdentifier ? -1 : 1))).toEqual(web);
+    expect(group).toEqual({
+      name: `web.${ZONE}`,
+      size: 100,
+      othersTtlSeconds: 10,
+      instances: expect.arrayContaining([instance(1), instance(2)]),
+    });
+    expect(await one.zone.group(`www.${ZONE}`)).toEqual({
+      name: `www.${ZONE}`,
+      own: [around[1]],
+      size: 1,
+      instances: [owner.instance],
+    });
+    expect(await one.zone.group(`none.${ZONE}`)).toMatchObject({ own: [], size: 0 });
+  });
+
+  it("adopts no TTL from a simple record: it is no weighted group", async () => {
+    const simple = { name: `web.${ZONE}.`, type: "A", ttlSeconds: 99, values: ["10.0.0.9"] };
+    await using one = await zoneOf([simple]);
+    expect(await one.zone.group(`web.${ZONE}`)).toEqual({
+      name: `web.${ZONE}`,
+      own: [],
+      size: 1,
+      instances: [],
+    });
   });
 });
 
@@ -130,7 +166,7 @@ describe("submit", () => {
       upsert(record(3, { name: `v2.api.${ZONE}` })),
     ];
     expect(await one.zone.submit(batch)).toEqual({ kind: "accepted" });
-    expect(await one.zone.ownRecords(ZONE, owner.instance)).toEqual(
+    expect(await ownRecords(one.zone)).toEqual(
       expect.arrayContaining([record(2), record(3, { name: `v2.api.${ZONE}` })]),
     );
     expect(one.route53.requests.map(({ operation }) => operation)).toEqual([
@@ -145,7 +181,7 @@ describe("submit", () => {
       kind: "refused",
       message: expect.stringMatching(/^\[Tried to delete .* but it was not found\]$/),
     });
-    expect(await one.zone.ownRecords(ZONE, owner.instance)).toEqual([]);
+    expect(await ownRecords(one.zone)).toEqual([]);
   });
 
   it("throws Fatal with the action to allow when it is denied", async () => {
@@ -160,7 +196,7 @@ describe("submit", () => {
 
   it("throws Fatal for a zone that does not exist", async () => {
     await using one = await zoneOf();
-    await expect(one.of("Z00OTHER").submit([upsert(record(1))])).rejects.toMatchObject({
+    await expect(one.owned("Z00OTHER").submit([upsert(record(1))])).rejects.toMatchObject({
       name: "Fatal",
       cause: { name: "NoSuchHostedZone" },
     });
@@ -186,9 +222,19 @@ describe("submit", () => {
     expect(await one.zone.submit([upsert(record(1))])).toEqual({ kind: "accepted" });
   });
 
-  it("lets the SDK sit out a short throttling", async () => {
+  it("leaves throttling to the caller at once: nothing has landed, and the request was not repeated", async () => {
     await using one = await zoneOf();
-    one.route53.fail({ kind: error(400, "Throttling"), times: 2 });
+    one.route53.fail({ kind: error(400, "Throttling") });
+    await expect(one.zone.submit([upsert(record(1))])).rejects.toMatchObject({
+      throttled: true,
+      mayHaveLanded: false,
+    });
+    expect(one.route53.requests).toHaveLength(1);
+  });
+
+  it("lets the SDK repeat what a broken connection cost", async () => {
+    await using one = await zoneOf();
+    one.route53.fail({ kind: "reset-before", times: 2 });
     expect(await one.zone.submit([upsert(record(1))])).toEqual({ kind: "accepted" });
   });
 
@@ -200,7 +246,7 @@ describe("submit", () => {
       mayHaveLanded: true,
     });
     one.route53.clearFaults();
-    expect(await one.zone.ownRecords(ZONE, owner.instance)).toEqual([record(1)]);
+    expect(await ownRecords(one.zone)).toEqual([record(1)]);
   });
 
   it("has a lost answer to a DELETE come back as refused: it is gone already", async () => {

@@ -81,7 +81,7 @@ describe("promise 8: SIGTERM and SIGINT", () => {
     lab.ecs.fail({ path: /dockerid=/, kind: "hang" });
     serve(lab, "web", "10.0.0.1");
     const agent = lab.agent("--logLevel=debug");
-    await agent.until(({ message }) => message.startsWith("read the zone"));
+    await agent.until(({ message }) => message.startsWith("found the zone"));
     agent.kill("SIGTERM");
     expect(await agent.exit()).toEqual({ code: 0, signal: null });
     expect(lab.zone.changeRequests).toBe(0);

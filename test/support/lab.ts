@@ -99,7 +99,12 @@ export async function simulatedLab(
   });
   stack.defer(() => engine.close());
   const tasks = () => tasksOf(engine.containers());
-  const outside = await surroundings(stack, { tasks, dockerHost: engine.dockerHost, ...options });
+  const outside = await surroundings(stack, {
+    tasks,
+    folder,
+    dockerHost: engine.dockerHost,
+    ...options,
+  });
   return { ...outside, engine, ...disposal(stack, engine.requests) };
 }
 
@@ -119,7 +124,12 @@ export async function engineLab(options: LabOptions = {}): Promise<EngineLab> {
 
   const engine = dockerEngine();
   const tasks = engineTasks({ running: () => engine.running(labLabel), inspect: engine.inspect });
-  const outside = await surroundings(stack, { tasks, dockerHost: proxy.dockerHost, ...options });
+  const outside = await surroundings(stack, {
+    tasks,
+    folder,
+    dockerHost: proxy.dockerHost,
+    ...options,
+  });
   const { zone } = outside;
 
   const run = async (asked: RunOptions): Promise<Docker.Container> => {
@@ -177,8 +187,13 @@ async function surroundings(
   {
     tasks,
     dockerHost,
+    folder,
     latencyMs,
-  }: LabOptions & { readonly tasks: EcsAgentOptions["tasks"]; readonly dockerHost: string },
+  }: LabOptions & {
+    readonly tasks: EcsAgentOptions["tasks"];
+    readonly dockerHost: string;
+    readonly folder: string;
+  },
 ): Promise<Omit<Surroundings, keyof AsyncDisposable>> {
   const route53 = await route53StandIn({
     zones: [ZONE],
@@ -208,7 +223,12 @@ async function surroundings(
     });
     return agent;
   };
-  const here = [`--hostedZoneId=${ZONE.id}`, `--introspectionUrl=${ecs.url}`, "--logFormat=json"];
+  const here = [
+    `--hostedZoneId=${ZONE.id}`,
+    `--introspectionUrl=${ecs.url}`,
+    `--stateDir=${folder}`,
+    "--logFormat=json",
+  ];
   return {
     route53,
     ecs,
@@ -219,6 +239,7 @@ async function surroundings(
       start([], {
         HOSTED_ZONE_ID: ZONE.id,
         INTROSPECTION_URL: ecs.url,
+        STATE_DIR: folder,
         LOG_FORMAT: "json",
         ...env,
       }),

@@ -1,21 +1,29 @@
 import { Unavailable } from "../../lib/core/failure.ts";
+import type { Group } from "../../lib/core/group.ts";
 import type { Change } from "../../lib/core/plan.ts";
-import type { RecordSet } from "../../lib/core/record-set.ts";
-import type { Submission } from "../../lib/flow/zone-writer.ts";
+import { keyOf, type RecordSet } from "../../lib/core/record-set.ts";
+import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
+import type { Submission, ZonePage } from "../../lib/flow/zone-writer.ts";
 import {
   applyBatch,
   newZone,
   recordsOf,
   type ZoneRecord,
 } from "../../lib/sandbox/route53-rules.ts";
-import { ZONE } from "./build.ts";
+import { owner, ZONE } from "./build.ts";
 
 /** What becomes of one request: done and answered, done but the answer lost, lost before it was done, or turned away. */
 export type Fate = "answered" | "answer lost" | "request lost" | "throttled";
 
 export interface RulesZone {
   submit(batch: readonly Change[]): Promise<Submission>;
-  readName(name: string): Promise<readonly RecordSet[]>;
+  /** How a read of a name or page fares; later ones are answered. */
+  readFates: Fate[];
+  group(name: string): Promise<Group>;
+  /** Pages of `pageSize` records of the whole zone; the cursor is the last key of the page before. */
+  page(cursor: string | undefined): Promise<ZonePage<string>>;
+  pageSize: number;
+  readonly reads: readonly string[];
   /** Puts records in place, by the same rules. */
   edit(...changes: { action: "UPSERT" | "DELETE"; record: ZoneRecord }[]): void;
   /** Weighted sets in the zone. */
@@ -30,6 +38,20 @@ export function rulesZone(): RulesZone {
   let zone = newZone("Z1", ZONE);
   const batches: (readonly Change[])[] = [];
   const fates: Fate[] = [];
+  const readFates: Fate[] = [];
+  const reads: string[] = [];
+  const read = (what: string) => {
+    reads.push(what);
+    const fate = readFates.shift() ?? "answered";
+    if (fate !== "answered") {
+      throw new Unavailable("Route 53", "is busy", { throttled: fate === "throttled" });
+    }
+  };
+  const isOurs = (record: RecordSet) =>
+    parseSetIdentifier(record.setIdentifier)?.instance === owner.instance;
+  const instancesOf = (records: readonly RecordSet[]) => [
+    ...new Set(records.flatMap((one) => parseSetIdentifier(one.setIdentifier)?.instance ?? [])),
+  ];
   const weighted = () =>
     recordsOf(zone).flatMap(({ setIdentifier, weight, ...rest }) =>
       setIdentifier === undefined || weight === undefined
@@ -56,8 +78,9 @@ export function rulesZone(): RulesZone {
     async submit(batch) {
       batches.push(batch);
       const fate = fates.shift() ?? "answered";
-      if (fate === "throttled")
-        throw new Unavailable("Route 53", "is busy", { mayHaveLanded: false });
+      if (fate === "throttled") {
+        throw new Unavailable("Route 53", "is busy", { mayHaveLanded: false, throttled: true });
+      }
       if (fate === "request lost") throw new Unavailable("Route 53", "is lost");
       const result = applyBatch(
         zone,
@@ -70,6 +93,33 @@ export function rulesZone(): RulesZone {
       if (fate === "answer lost") throw new Unavailable("Route 53", "is lost");
       return result.ok ? { kind: "accepted" } : { kind: "refused", message: result.error.message };
     },
-    readName: async (name) => weighted().filter((record) => record.name === name),
+    readFates,
+    reads,
+    pageSize: 300,
+    async group(name) {
+      read(name);
+      const here = weighted().filter((record) => record.name === name);
+      const other = here.find((one) => !isOurs(one));
+      return {
+        name,
+        own: here.filter(isOurs),
+        size: here.length,
+        instances: instancesOf(here),
+        ...(other !== undefined && { othersTtlSeconds: other.ttlSeconds }),
+      };
+    },
+    async page(after = "") {
+      read(`page ${after}`);
+      const records = weighted()
+        .toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1))
+        .filter((one) => keyOf(one) > after);
+      const page = records.slice(0, this.pageSize);
+      const last = page.at(-1);
+      return {
+        own: page.filter(isOurs),
+        instances: instancesOf(page),
+        ...(last !== undefined && records.length > page.length && { next: keyOf(last) }),
+      };
+    },
   };
 }

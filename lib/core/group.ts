@@ -1,0 +1,31 @@
+import type { InstanceId } from "./arn.ts";
+import type { Published } from "./plan.ts";
+import { keyOf, type RecordKey, type RecordSet } from "./record-set.ts";
+
+/** The record sets that share a name and the type A, as Route 53 holds them. */
+export interface Group {
+  readonly name: string;
+  /** The owner's own. */
+  readonly own: readonly RecordSet[];
+  /** How many there are in all. */
+  readonly size: number;
+  /** The TTL of those that are not the owner's; a weighted group has one TTL. Undefined when all are its own. */
+  readonly othersTtlSeconds?: number;
+  /** Every container instance that has a record in our form here. */
+  readonly instances: readonly InstanceId[];
+}
+
+/** Route 53's limit of weighted record sets of one name and type (Developer Guide, DNSLimitations). */
+export const GROUP_LIMIT = 100;
+/** From here on the operator should know. */
+export const GROUP_WARNING = 80;
+
+/** The published table once a group has been read: of its name it holds exactly what the group holds of ours. */
+export function observed(
+  published: ReadonlyMap<RecordKey, Published>,
+  group: Pick<Group, "name" | "own">,
+): ReadonlyMap<RecordKey, Published> {
+  const after = new Map([...published].filter(([, { record }]) => record.name !== group.name));
+  for (const record of group.own) after.set(keyOf(record), { record, certain: true });
+  return after;
+}

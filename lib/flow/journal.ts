@@ -1,0 +1,61 @@
+import { formatJournal, type Journal, type JournalScope, parseJournal } from "../core/journal.ts";
+
+/** The file that holds it; every function rejects when the file system refuses. */
+export interface JournalStore {
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export interface JournalKeeper {
+  /** What the last process published; undefined when there is no journal that can be believed. */
+  load(): Promise<Journal | undefined>;
+  /** Remembers what is published. Never throws: a journal that can't be written is only a dearer next start. */
+  remember(journal: Journal): Promise<void>;
+}
+
+/**
+ * Promises:
+ * - what can't be written any more is removed, so that a next start never believes an old journal;
+ * - what can't be written is not believed either: it would stay as it is from here on;
+ * - whether it can be written is told when it changes, not each time.
+ */
+export function journalKeeper({
+  store,
+  scope,
+  onTrouble,
+}: {
+  readonly store: JournalStore;
+  readonly scope: JournalScope;
+  readonly onTrouble: (error: unknown) => void;
+}): JournalKeeper {
+  let isTold = false;
+  let last: string | undefined;
+
+  const write = async (journal: Journal): Promise<boolean> => {
+    const text = formatJournal(scope, journal);
+    if (text === last) return true;
+    try {
+      await store.write(text);
+      last = text;
+      isTold = false;
+      return true;
+    } catch (error) {
+      last = undefined;
+      if (!isTold) onTrouble(error);
+      isTold = true;
+      // When even that fails, the disk is read-only, and the next load can't write either.
+      await store.remove().catch(() => {});
+      return false;
+    }
+  };
+
+  return {
+    async load() {
+      const text = await store.read().catch(() => undefined);
+      const journal = text === undefined ? undefined : parseJournal(text, scope);
+      return journal !== undefined && (await write(journal)) ? journal : undefined;
+    },
+    remember: async (journal) => void (await write(journal)),
+  };
+}

@@ -1,0 +1,36 @@
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** One small file. Every function rejects with the file system's error. */
+export interface JournalFile {
+  /** Its text; undefined when there is none. */
+  read(): Promise<string | undefined>;
+  /** Replaces it whole: a reader sees the old text or the new one. */
+  write(text: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** The file `name` in `folder`, which is created when it is missing. */
+export function journalFile(folder: string, name: string): JournalFile {
+  const path = join(folder, name);
+  return {
+    read: () =>
+      readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      }),
+    async write(text) {
+      await mkdir(folder, { recursive: true });
+      await writeFile(`${path}.new`, text, { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    },
+    remove: () => rm(path, { force: true }),
+  };
+}
+
+/** What changes with each boot of this host; undefined where the system does not say. */
+export const readBootId = (): Promise<string | undefined> =>
+  readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
+    (text) => text.trim() || undefined,
+    () => undefined,
+  );

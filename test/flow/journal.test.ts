@@ -1,0 +1,96 @@
+import { describe, expect, it } from "@jest/globals";
+import type { Journal, JournalScope } from "../../lib/core/journal.ts";
+import { keyOf, type RecordSet } from "../../lib/core/record-set.ts";
+import { journalKeeper } from "../../lib/flow/journal.ts";
+import { owner, record, ZONE } from "../support/build.ts";
+
+const scope: JournalScope = { zoneId: "Z1", zoneName: ZONE, instance: owner.instance, boot: "1" };
+const holding = (...records: RecordSet[]): Journal => ({
+  hosts: 1,
+  published: new Map(records.map((one) => [keyOf(one), { record: one, certain: true }])),
+});
+
+/** A disk of one file that can be made to refuse. */
+function disk() {
+  const state = {
+    text: undefined as string | undefined,
+    canWrite: true,
+    canRemove: true,
+    writes: 0,
+  };
+  const refuse = (code: string) => Promise.reject(new Error(code));
+  const troubles: string[] = [];
+  const open = () =>
+    journalKeeper({
+      store: {
+        read: async () => state.text,
+        async write(text) {
+          if (!state.canWrite) return refuse("ENOSPC");
+          state.writes += 1;
+          state.text = text;
+        },
+        async remove() {
+          if (!state.canRemove) return refuse("EROFS");
+          state.text = undefined;
+        },
+      },
+      scope,
+      onTrouble: (error) => troubles.push(String(error)),
+    });
+  return { state, troubles, open };
+}
+
+describe("the journal of one process", () => {
+  it("is what the next process loads", async () => {
+    const { open } = disk();
+    await open().remember(holding(record(1)));
+    expect(await open().load()).toEqual(holding(record(1)));
+  });
+
+  it("is undefined where there is none, or one that is torn", async () => {
+    const { open, state } = disk();
+    expect(await open().load()).toBeUndefined();
+    state.text = '{"format":1';
+    expect(await open().load()).toBeUndefined();
+  });
+
+  it("is not written again while nothing changes", async () => {
+    const { open, state } = disk();
+    const keeper = open();
+    await keeper.remember(holding(record(1)));
+    await keeper.remember(holding(record(1)));
+    expect(state.writes).toBe(1);
+  });
+
+  it("that can't be written any more is removed, so that no next start believes an old one; one warning", async () => {
+    const { open, state, troubles } = disk();
+    const keeper = open();
+    await keeper.remember(holding(record(1)));
+    state.canWrite = false;
+    await keeper.remember(holding(record(2)));
+    await keeper.remember(holding(record(3)));
+    expect(state.text).toBeUndefined();
+    expect(troubles).toEqual(["Error: ENOSPC"]);
+  });
+
+  it("on a disk that has become read-only is not believed: it would stay as it is", async () => {
+    const { open, state } = disk();
+    await open().remember(holding(record(1)));
+    state.canWrite = false;
+    state.canRemove = false;
+    expect(await open().load()).toBeUndefined();
+  });
+
+  it("is kept again, and warned of again, once the disk has come back and gone again", async () => {
+    const { open, state, troubles } = disk();
+    const keeper = open();
+    state.canWrite = false;
+    await keeper.remember(holding(record(1)));
+    state.canWrite = true;
+    await keeper.remember(holding(record(1)));
+    expect(await open().load()).toEqual(holding(record(1)));
+    state.canWrite = false;
+    await keeper.remember(holding(record(2)));
+    expect(troubles).toHaveLength(2);
+  });
+});
