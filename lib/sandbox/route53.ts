@@ -91,7 +91,7 @@ export interface Fault {
     | "hang";
 }
 
-export interface OutsideChange {
+interface OutsideChange {
   readonly action: Action;
   readonly record: ZoneRecord;
 }
