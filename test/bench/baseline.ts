@@ -26,10 +26,13 @@ interface ContainerEvent {
   readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
 }
 interface Task {
-  readonly Containers: readonly {
-    readonly DockerId: string;
-    readonly Networks?: readonly { readonly IPv4Addresses?: readonly string[] }[];
-  }[];
+  /** Null where the ECS agent knows no such task. */
+  readonly Containers:
+    | readonly {
+        readonly DockerId: string;
+        readonly Networks?: readonly { readonly IPv4Addresses?: readonly string[] }[];
+      }[]
+    | null;
 }
 
 /** With the SDK's default of three attempts. */
@@ -60,9 +63,10 @@ const change = (Action: "UPSERT" | "DELETE", record: ResourceRecordSet) =>
 async function register(id: string, name: string): Promise<void> {
   const answer = await fetch(`${introspectionUrl}/v1/tasks?dockerid=${id}`);
   const { Containers } = (await answer.json()) as Task;
-  const container = Containers.find(({ DockerId }) => DockerId === id);
+  const container = Containers?.find(({ DockerId }) => DockerId === id);
   const Value = container?.Networks?.[0]?.IPv4Addresses?.[0];
-  if (Value === undefined) throw new Error(`expected an address of ${id}, got none`);
+  // The container is gone already.
+  if (Value === undefined) return;
   await change("UPSERT", {
     Name: name,
     Type: "A",
@@ -105,6 +109,10 @@ const workers = new PQueue({ concurrency: 5 });
 const events = await new Docker().getEvents({
   filters: { type: ["container"], label: [LABEL], event: ["start", "die"] },
 });
+// It remembers nothing, so it registers what runs at its start.
+for (const { Id, Labels } of await new Docker().listContainers({ filters: { label: [LABEL] } })) {
+  void workers.add(() => register(Id, `${Labels[LABEL]}.${ZONE.name}.`));
+}
 for await (const line of splitLines(events as Readable)) {
   const { Action, Actor } = JSON.parse(line ?? "") as ContainerEvent;
   const name = `${Actor.Attributes[LABEL]}.${ZONE.name}.`;

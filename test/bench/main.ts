@@ -1,38 +1,56 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { runScenarios, type Scenario } from "./scenarios.ts";
-import { alignedTable, ratio } from "./table.ts";
-import { ROUTE53_LATENCY_MS, ROUTE53_RATE, world } from "./world.ts";
-import { startWriter } from "./writers.ts";
+import { plot } from "./plot.ts";
+import { resultTable, type Scenario } from "./results.ts";
+import { burst } from "./scenarios/burst.ts";
+import { churn } from "./scenarios/churn.ts";
+import { fleet } from "./scenarios/fleet.ts";
+import { footprint } from "./scenarios/footprint.ts";
+import { lone } from "./scenarios/lone.ts";
+import { poison } from "./scenarios/poison.ts";
+import { restart } from "./scenarios/restart.ts";
 
-/** Measures the agent and the baseline, one after the other, against the same stand-ins; prints one table. */
-const { out } = parseArgs({ options: { out: { type: "string" } } }).values;
-
-await using stage = await world();
-const run = async (kind: "agent" | "baseline"): Promise<readonly Scenario[]> => {
-  await using writer = startWriter(kind, stage);
-  return await runScenarios(stage, writer);
+/** Measures the agent, and beside it the baseline, against the same stand-ins; prints one table. */
+const { values } = parseArgs({
+  options: {
+    /** Letters of the scenarios to run. */
+    only: { type: "string", default: "a,b,c,d,e,f,g" },
+    /** A file for the results as JSON. */
+    out: { type: "string" },
+    /** A file for the plot. */
+    svg: { type: "string" },
+    /** Of everything that is left to chance in virtual time. */
+    seed: { type: "string", default: "1" },
+    /** Hosts of the fleets. */
+    hosts: { type: "string", default: "10,100,1000" },
+  },
+});
+const seed = Number(values.seed);
+const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
+  a: lone,
+  b: burst,
+  c: churn,
+  d: () => restart(seed),
+  e: () => poison(seed),
+  f: () => fleet(seed, values.hosts.split(",").map(Number)),
+  g: footprint,
 };
-const agent = await run("agent");
-const baseline = await run("baseline");
 
-const shown = (measure: string, value: number): string =>
-  measure.endsWith(" ms") ? `${Math.round(value)} ms` : String(value);
-const rows = agent.flatMap(({ title, results }, index) => [
-  [],
-  [title],
-  ...Object.entries(results).map(([measure, value]) => {
-    const other = baseline[index]?.results[measure] ?? Number.NaN;
-    return [
-      `  ${measure.replace(/ ms$/, "")}`,
-      shown(measure, value),
-      shown(measure, other),
-      ratio(other, value),
-    ];
-  }),
-]);
-process.stdout.write(
-  `Event to accepted change; Route 53 stand-in: ${ROUTE53_LATENCY_MS} ms latency, ${ROUTE53_RATE.perSecond} requests a second, burst ${ROUTE53_RATE.burst}.\n\n` +
-    `${alignedTable([["", "agent", "baseline", "baseline/agent"], ...rows])}\n`,
-);
-if (out !== undefined) writeFileSync(out, `${JSON.stringify({ agent, baseline }, undefined, 2)}\n`);
+const scenarios: Scenario[] = [];
+for (const letter of values.only.split(",")) {
+  const run = all[letter];
+  if (run === undefined) {
+    throw new Error(`--only: expected some of ${Object.keys(all).join(",")}, got ${letter}`);
+  }
+  const startedMs = performance.now();
+  scenarios.push(...(await run()));
+  process.stderr.write(`${letter}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s\n`);
+}
+process.stdout.write(`${resultTable(scenarios)}\n`);
+if (values.out !== undefined) {
+  writeFileSync(
+    values.out,
+    `${JSON.stringify({ seed, node: process.versions.node, scenarios }, undefined, 2)}\n`,
+  );
+}
+if (values.svg !== undefined) writeFileSync(values.svg, plot(scenarios));

@@ -1,53 +1,48 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dockerStandIn } from "../../lib/sandbox/docker-engine.ts";
+import { type DockerStandIn, dockerStandIn } from "../../lib/sandbox/docker-engine.ts";
 import { ecsAgent } from "../../lib/sandbox/ecs-agent.ts";
 import { containerInstanceArn, taskArn, tasksOf } from "../../lib/sandbox/ecs-tasks.ts";
-import { type Rate, type RequestSeen, route53StandIn } from "../../lib/sandbox/route53.ts";
+import { type Rate, type Route53StandIn, route53StandIn } from "../../lib/sandbox/route53.ts";
 
 export const ZONE = { id: "Z00BENCH", name: "bench.internal" };
 export const LABEL = "discovery.service.name";
-export const ROUTE53_LATENCY_MS = 50;
 /** An account's limit, as the stand-in has it by default. */
-export const ROUTE53_RATE = { perSecond: 10, burst: 50 } as const satisfies Rate;
+export const ACCOUNT_RATE = { perSecond: 10, burst: 50 } as const satisfies Rate;
 
-/** A group of weighted records holds at most 100, so the containers of a burst are spread over services. */
+/** A group of weighted records holds at most 100, so containers are spread over services. */
 const SERVICES = 10;
 /** Far beyond what anything here takes: whoever waits that long waits in vain. */
-const WAIT_LIMIT_MS = 60_000;
+const WAIT_LIMIT_MS = 120_000;
 
-/** What one act on containers came to. */
-export interface Measured {
-  /** For each container, from its event to the moment Route 53 accepted its change. */
-  readonly delaysMs: readonly number[];
-  /** From the first event to the last accepted change. */
-  readonly allMs: number;
-  readonly requests: readonly RequestSeen[];
-}
-
-/** The stand-ins that every writer runs against, and the containers on them. */
+/** The stand-ins that a writer runs against, and the containers on them. */
 export interface World extends AsyncDisposable {
   /** Where a writer finds the stand-ins. */
   readonly environment: Readonly<Record<string, string>>;
   readonly introspectionUrl: string;
-  /** Resolves when a writer listens for events; rejects with `failure`. */
-  watched(failure: Promise<never>): Promise<void>;
-  /** Starts so many containers at once; measured until each has its record. */
-  start(count: number, failure: Promise<never>): Promise<Measured>;
-  /** Stops all containers at once; measured until no record is left. Then the containers are removed. */
-  stop(failure: Promise<never>): Promise<Measured>;
+  /** A folder of its own, for a writer's journal. */
+  readonly stateDir: string;
+  readonly engine: DockerStandIn;
+  readonly route53: Route53StandIn;
+  /** Puts a container with a task and an address of its own on the engine, without an event; its id. */
+  place(options?: { readonly running?: boolean; readonly services?: number }): string;
+  addressOf(id: string): string;
+  /** Weighted records in the zone. */
+  records(): readonly { readonly values: readonly string[] }[];
 }
 
-export async function world(): Promise<World> {
+export async function world({
+  latencyMs,
+  rate = ACCOUNT_RATE,
+}: {
+  readonly latencyMs: number;
+  readonly rate?: Rate;
+}): Promise<World> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "ecs-discovery-bench-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const route53 = await route53StandIn({
-    zones: [ZONE],
-    latencyMs: ROUTE53_LATENCY_MS,
-    rate: ROUTE53_RATE,
-  });
+  const route53 = await route53StandIn({ zones: [ZONE], latencyMs, rate });
   stack.defer(() => route53.close());
   const engine = await dockerStandIn({ socketPath: join(folder, "docker.sock") });
   stack.defer(() => engine.close());
@@ -59,124 +54,72 @@ export async function world(): Promise<World> {
 
   let made = 0;
   const addresses = new Map<string, string>();
-  const run = (): void => {
-    made += 1;
-    const address = `10.${made >> 16}.${(made >> 8) & 255}.${made & 255}`;
-    const id = made.toString(16).padStart(64, "0");
-    addresses.set(id, address);
-    engine.run({
-      id,
-      address,
-      labels: {
-        [LABEL]: `service-${made % SERVICES}`,
-        "com.amazonaws.ecs.task-arn": taskArn(made.toString(16).padStart(32, "0")),
-      },
-    });
-  };
-
-  /** Resolves at the next moment at which `holds`, which is looked at whenever `hear` says so. */
-  const until = async (
-    what: string,
-    holds: () => boolean,
-    hear: (look: () => void) => () => void,
-    failure: Promise<never>,
-  ): Promise<void> => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const look = () => holds() && resolve();
-    const deaf = hear(look);
-    const timer = setTimeout(
-      () => reject(new Error(`waited ${WAIT_LIMIT_MS / 1000} s in vain for ${what}`)),
-      WAIT_LIMIT_MS,
-    );
-    try {
-      look();
-      await Promise.race([promise, failure]);
-    } finally {
-      clearTimeout(timer);
-      deaf();
-    }
-  };
-
-  const measure = async (
-    {
-      event,
-      action,
-      count,
-    }: { event: "start" | "die"; action: "UPSERT" | "DELETE"; count: number },
-    act: () => void,
-    failure: Promise<never>,
-  ): Promise<Measured> => {
-    // What earlier requests took from the account's limit is no part of this measurement.
-    route53.set({ rate: ROUTE53_RATE });
-    const requestsBefore = route53.requests.length;
-    const happenedMs = new Map<string, number>();
-    const landedMs = new Map<string, number>();
-    const deaf = engine.onEvent(({ Action, Actor }) => {
-      const address = addresses.get(Actor.ID);
-      if (Action === event && address !== undefined) happenedMs.set(address, performance.now());
-    });
-    await until(
-      `${count} changes to land`,
-      () => happenedMs.size === count && landedMs.size === count,
-      (look) => {
-        const silent = route53.onLanded((changes) => {
-          for (const { action: done, record } of changes) {
-            const [address = ""] = record.values;
-            if (done === action && !landedMs.has(address)) landedMs.set(address, performance.now());
-          }
-          look();
-        });
-        act();
-        return silent;
-      },
-      failure,
-    );
-    deaf();
-    await until(
-      "every request to be answered",
-      () => route53.requests.every(({ result }) => result !== "pending"),
-      (look) => route53.onRequest(look),
-      failure,
-    );
-    const delaysMs = [...landedMs].map(([address, ms]) => ms - (happenedMs.get(address) ?? 0));
-    return {
-      delaysMs,
-      allMs: Math.max(...landedMs.values()) - Math.min(...happenedMs.values()),
-      requests: route53.requests.slice(requestsBefore),
-    };
-  };
-
   const held = stack.move();
   return {
     environment: { DOCKER_HOST: engine.dockerHost, AWS_ENDPOINT_URL_ROUTE_53: route53.url },
     introspectionUrl: ecs.url,
-    watched: (failure) =>
-      until(
-        "a writer to listen",
-        () => engine.openStreams === 1,
-        (look) => engine.onStreams(look),
-        failure,
-      ),
-    start: (count, failure) =>
-      measure(
-        { event: "start", action: "UPSERT", count },
-        () => {
-          for (let n = 0; n < count; n += 1) run();
+    stateDir: join(folder, "state"),
+    engine,
+    route53,
+    place({ running = false, services = SERVICES } = {}) {
+      made += 1;
+      const address = `10.${made >> 16}.${(made >> 8) & 255}.${made & 255}`;
+      const id = made.toString(16).padStart(64, "0");
+      addresses.set(id, address);
+      engine.adopt(
+        {
+          id,
+          address,
+          labels: {
+            [LABEL]: `service-${made % services}`,
+            "com.amazonaws.ecs.task-arn": taskArn(made.toString(16).padStart(32, "0")),
+          },
         },
-        failure,
-      ),
-    async stop(failure) {
-      const ids = engine.containers().map(({ id }) => id);
-      const measured = await measure(
-        { event: "die", action: "DELETE", count: ids.length },
-        () => {
-          for (const id of ids) engine.stop(id);
-        },
-        failure,
+        running,
       );
-      for (const id of ids) engine.remove(id);
-      return measured;
+      return id;
     },
+    addressOf: (id) => addresses.get(id) ?? "",
+    records: () =>
+      route53.records(ZONE.id).filter(({ setIdentifier }) => setIdentifier !== undefined),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** Resolves at the next moment at which `holds`, which is looked at whenever `hear` says so. */
+export async function until(
+  what: string,
+  holds: () => boolean,
+  hear: (look: () => void) => () => void,
+  failure: Promise<never>,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const look = () => holds() && resolve();
+  const deaf = hear(look);
+  const timer = setTimeout(
+    () => reject(new Error(`waited ${WAIT_LIMIT_MS / 1000} s in vain for ${what}`)),
+    WAIT_LIMIT_MS,
+  );
+  try {
+    look();
+    await Promise.race([promise, failure]);
+  } finally {
+    clearTimeout(timer);
+    deaf();
+  }
+}
+
+/** Calls `act` for each n below `count`, evenly over `overMs`, catching up when the timer is late. */
+export async function paced(
+  count: number,
+  overMs: number,
+  act: (n: number) => void,
+): Promise<void> {
+  const startedMs = performance.now();
+  let done = 0;
+  while (done < count) {
+    const due = Math.min(count, ((performance.now() - startedMs) / overMs) * count);
+    for (; done < due; done += 1) act(done);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

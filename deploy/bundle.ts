@@ -1,0 +1,41 @@
+import { build } from "esbuild";
+
+/** dockerode's SSH transport and BuildKit session are never used here. */
+const UNUSED = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
+
+/** The agent and all that it needs as one file, dist/agent.mjs, with its source map beside it. */
+await build({
+  entryPoints: ["agent/main.ts"],
+  outfile: "dist/agent.mjs",
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  minify: true,
+  sourcemap: "linked",
+  legalComments: "linked",
+  logLevel: "info",
+  banner: {
+    // What is CommonJS inside asks for these.
+    js: [
+      "import { createRequire } from 'node:module';",
+      "import { dirname as dirnameOf } from 'node:path';",
+      "import { fileURLToPath as pathOf } from 'node:url';",
+      "const require = createRequire(import.meta.url);",
+      "const __filename = pathOf(import.meta.url);",
+      "const __dirname = dirnameOf(__filename);",
+    ].join(" "),
+  },
+  plugins: [
+    {
+      name: "unused",
+      setup(bundle) {
+        bundle.onResolve({ filter: UNUSED }, ({ path }) => ({ path, namespace: "unused" }));
+        bundle.onLoad({ filter: /.*/, namespace: "unused" }, () => ({
+          contents: "module.exports = {};",
+          loader: "js",
+        }));
+      },
+    },
+  ],
+});

@@ -1,0 +1,89 @@
+import { ROUTE53_BATCH } from "../../../lib/core/batches.ts";
+import type { ContainerId } from "../../../lib/core/container.ts";
+import { keyOf, type RecordSet } from "../../../lib/core/record-set.ts";
+import type { Clock, Random } from "../../../lib/flow/clock.ts";
+import { desiredTable } from "../../../lib/flow/desired-table.ts";
+import { doorbell } from "../../../lib/flow/doorbell.ts";
+import type { JournalKeeper } from "../../../lib/flow/journal.ts";
+import { zoneWriter } from "../../../lib/flow/zone-writer.ts";
+import type { OwnedZone, ZoneCursor } from "../../../lib/io/route53.ts";
+
+/** What keeps one host's records: told what a look at a container would say. */
+export interface Keeper {
+  start(record: RecordSet): void;
+  stop(record: RecordSet): void;
+  /** Rejects when it gives up; its process would start again. */
+  readonly ended?: Promise<void>;
+}
+
+interface VirtualAgentOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly zone: OwnedZone;
+  readonly stop: AbortSignal;
+  /** What it knows to be published. */
+  readonly published: readonly RecordSet[];
+  /** What its containers ask for at the start; default: what is published. */
+  readonly desired?: readonly RecordSet[];
+  readonly hosts?: number;
+  readonly auditMs?: number;
+  readonly leftoverPages?: number;
+  readonly journal?: JournalKeeper;
+}
+
+/** The flow code of one agent, wired as the discover mode wires it. A look takes no time. */
+export function virtualAgent(options: VirtualAgentOptions): Keeper {
+  const {
+    clock,
+    random,
+    zone,
+    published,
+    desired: asked = published,
+    journal,
+    hosts = 1,
+  } = options;
+  const desired = desiredTable();
+  const bell = doorbell();
+  const keeper = {
+    start(record: RecordSet) {
+      desired.put(idOf(record), { kind: "serve", records: [record] });
+      bell.ring();
+    },
+    stop(record: RecordSet) {
+      desired.put(idOf(record), { kind: "absent", reason: "not-running", detail: "it has ended" });
+      bell.ring();
+    },
+  };
+  for (const record of asked) keeper.start(record);
+  const writer = zoneWriter<ZoneCursor>({
+    published: new Map(published.map((record) => [keyOf(record), { record, certain: true }])),
+    desired: desired.records,
+    kept: desired.kept,
+    bell,
+    zone: {
+      ...zone,
+      remember: async (table, seen) => journal?.remember({ published: table, hosts: seen }),
+    },
+    limits: ROUTE53_BATCH,
+    clock,
+    random,
+    patienceMs: 60_000,
+    refusedRetryMs: 300_000,
+    auditMs: options.auditMs ?? 900_000,
+    leftoverPages: options.leftoverPages ?? 0,
+    hosts,
+    report: () => {},
+  });
+  return { ...keeper, ended: writer.run(ownSignal(options.stop)) };
+}
+
+/** One container for each record. */
+const idOf = ({ setIdentifier }: RecordSet): ContainerId =>
+  setIdentifier.slice(-32).padStart(64, "0") as ContainerId;
+
+/** A signal of its own: each wait of a writer looks through all listeners of its signal. */
+function ownSignal(stop: AbortSignal): AbortSignal {
+  const own = new AbortController();
+  stop.addEventListener("abort", () => own.abort(), { once: true });
+  return own.signal;
+}
