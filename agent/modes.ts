@@ -52,6 +52,13 @@ export const modes: readonly Mode[] = [
       return { flags, run: discover };
     },
   ),
+  mode("deregister", "removes every record of this host, once", async () => {
+    const [{ flags }, { deregister }] = await Promise.all([
+      import("./deregister/config.ts"),
+      import("./deregister/mode.ts"),
+    ]);
+    return { flags, run: deregister };
+  }),
   mode(
     "sandbox",
     "shows the agent at work against stand-ins for AWS, on this machine alone",
@@ -78,7 +85,10 @@ function mode<F extends Flags & typeof commonFlags>(
     summary,
     async read(argv, env) {
       const { flags, run } = await load();
-      const about = { usage: `[${name}] [flags]`, summary: `${name}: ${summary}` };
+      const about = {
+        usage: `${name === DEFAULT_MODE ? `[${name}]` : name} [flags]`,
+        summary: `${name}: ${summary}`,
+      };
       const line = readFlags(about, flags, argv, env);
       if (line.kind !== "config") return line;
       const { config } = line;

@@ -6,6 +6,8 @@ export interface Stop {
   readonly signal: AbortSignal;
   /** Something of ours failed. The first cause is kept; nothing new starts from now on. */
   fail(cause: unknown): void;
+  /** True once somebody asked the process to stop, and nothing has failed. */
+  wasAsked(): boolean;
 }
 
 /** How the process ends: 0 when it was asked to or is done, 1 when something failed. */
@@ -57,6 +59,7 @@ export async function supervise(
       if (!signal.aborted) onStop("failed", cause);
       controller.abort(cause);
     },
+    wasAsked: () => signal.reason instanceof Asked && failure === undefined,
   };
   const onSignal = (name: string) => {
     if (signal.aborted) {

@@ -107,6 +107,10 @@ interface Allowed {
 const CLIENTS = ["dockerode", "@aws-sdk/client-route-53"];
 const ONCE = [...CLIENTS, "p-queue", "winston", "commander"];
 
+/** What several modes do with the edges; no mode loads another, and main.ts loads none of these. */
+const SHARED_BY_MODES = ["agent/host.ts", "agent/published.ts"];
+const IO: readonly Layer[] = ["io"];
+
 function allowedIn(path: string, layer: Exclude<Layer, "test">): Allowed {
   switch (layer) {
     case "core":
@@ -132,7 +136,7 @@ function allowedIn(path: string, layer: Exclude<Layer, "test">): Allowed {
       };
     case "agent":
       return {
-        layers: ["core", "flow", "agent"],
+        layers: ["core", "flow", "agent", ...(SHARED_BY_MODES.includes(path) ? IO : [])],
         packages: ["commander", "winston", "zod"],
         builtins: "all",
       };

@@ -1,33 +1,20 @@
 import * as z from "zod";
-import { commonFlags } from "../common-flags.ts";
-import { type ConfigOf, type Flag, onOff, wholeNumber } from "../flags.ts";
+import { type ConfigOf, type Flag, oneOf, onOff, wholeNumber } from "../flags.ts";
+import { hostFlags } from "../host-flags.ts";
 
-const hostedZoneId: Flag<string> = {
-  takes: "id",
-  help: "the hosted zone that holds the records",
-  expected: "a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ",
-  // At most 32 characters: API reference, HostedZoneId.
-  schema: z.string().regex(/^Z[A-Z0-9]{1,31}$/),
-};
-
-const introspectionUrl: Flag<string | undefined> = {
-  takes: "url",
-  optional: true,
-  help: "the ECS agent's introspection endpoint; found by itself when not given",
-  expected: "a URL such as http://127.0.0.1:51678",
-  schema: z.url({ protocol: /^http$/ }),
-};
-
-const stateDir: Flag<string> = {
-  takes: "folder",
-  help: "holds a small journal, so that a start need not read the zone",
-  expected: "an absolute path",
-  schema: z.string().regex(/^\//),
-  byDefault: "/var/lib/ecs-discovery-agent",
+const allowedNames: Flag<readonly string[]> = {
+  takes: "globs",
+  help: "service names that labels may claim, separated by commas; * stands for any characters",
+  expected: "globs of letters, digits, hyphens, dots, * and ?, separated by commas",
+  schema: z
+    .string()
+    .regex(/^[A-Za-z0-9.*?-]+(,[A-Za-z0-9.*?-]+)*$/)
+    .transform((text) => text.toLowerCase().split(",")),
+  byDefault: "*",
 };
 
 export const flags = {
-  hostedZoneId,
+  ...hostFlags,
   workers: wholeNumber({
     min: 1,
     max: 100,
@@ -42,15 +29,6 @@ export const flags = {
     help: "time to live of the records; the same on every host that shares a name",
   }),
   weight: wholeNumber({ min: 0, max: 255, byDefault: 1, help: "weight of this host's records" }),
-  patience: wholeNumber({
-    takes: "seconds",
-    min: 0,
-    max: 86_400,
-    byDefault: 60,
-    help: "how long Docker's first connection, the ECS agent or Route 53 may stay unavailable",
-  }),
-  introspectionUrl,
-  stateDir,
   resync: wholeNumber({
     takes: "seconds",
     min: 0,
@@ -58,10 +36,28 @@ export const flags = {
     byDefault: 900,
     help: "every container and every name in the zone is looked at again within this time; 0 for never",
   }),
-  dryRun: onOff({ help: "say what would change, change nothing" }),
+  health: oneOf(["docker", "off"], {
+    byDefault: "docker",
+    help: "whether a container with a health check has its record only while that passes",
+  }),
+  allUnhealthy: oneOf(["keep", "remove"], {
+    byDefault: "keep",
+    help: "what becomes of a service's records when all of its tasks on this host are unhealthy",
+  }),
+  stopGrace: wholeNumber({
+    takes: "seconds",
+    min: 1,
+    max: 86_400,
+    byDefault: 120,
+    help: "a container that still runs so long after its stop signal has its record again",
+  }),
+  onStop: oneOf(["keep", "remove"], {
+    byDefault: "keep",
+    help: "what becomes of this host's records when the agent is asked to stop",
+  }),
+  allowedNames,
   once: onOff({ help: "make the zone right once, then end" }),
   force: onOff({ help: "start even if that deletes most of this host's records at once" }),
-  ...commonFlags,
 };
 
 export type DiscoverConfig = ConfigOf<typeof flags>;

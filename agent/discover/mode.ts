@@ -2,26 +2,26 @@ import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
 import { BULK_DELETES_ALLOWED, bulkRefusal } from "../../lib/core/bulk-limit.ts";
 import type { ContainerId } from "../../lib/core/container.ts";
 import { Fatal } from "../../lib/core/failure.ts";
-import { SERVICE_NAME_LABEL } from "../../lib/core/service-name.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
 import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
 import { desiredTable } from "../../lib/flow/desired-table.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
+import { lives } from "../../lib/flow/lives.ts";
 import { look } from "../../lib/flow/look.ts";
 import { persist } from "../../lib/flow/persist.ts";
 import { workQueue } from "../../lib/flow/work-queue.ts";
 import { type WriterPorts, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import { dockerEngine, type EngineEvent } from "../../lib/io/docker.ts";
 import { type EcsAgent, findEcsAgent } from "../../lib/io/ecs-agent.ts";
-import { readDefaultGateway } from "../../lib/io/gateway.ts";
 import { hostedZone, type ZoneCursor } from "../../lib/io/route53.ts";
+import { introspectionUrls } from "../host.ts";
 import type { Surroundings } from "../modes.ts";
+import { findPublished, openJournal } from "../published.ts";
 import { together } from "../supervise.ts";
 import type { DiscoverConfig } from "./config.ts";
-import { findPublished, openJournal } from "./published.ts";
+
 import { tell } from "./tell.ts";
 
-/** The port of the ECS agent's introspection endpoint; it can't be configured (facts: introspection, bind address). */
-const INTROSPECTION_PORT = 51678;
 /** A refused record may be refused because of somebody else's, which may be gone by then. */
 const REFUSED_RETRY_MS = 300_000;
 
@@ -75,13 +75,25 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
   });
 
   const say = tell(log, config);
-  const desired = desiredTable();
+  const desired = desiredTable({ keepUnhealthy: config.allUnhealthy === "keep" });
+  const known = lives({
+    clock,
+    stopGraceMs: config.stopGrace * 1000,
+    withHealth: config.health === "docker",
+  });
   const changed = doorbell();
   const firstLooks = countdown(running);
   const lookAt = look({
     inspect: docker.inspect,
     taskOf: agent.taskOf,
-    rules: { zoneName, owner, ttlSeconds: config.ttl, weight: config.weight },
+    lives: known,
+    rules: {
+      zoneName,
+      owner,
+      ttlSeconds: config.ttl,
+      weight: config.weight,
+      allowedNames: config.allowedNames,
+    },
     clock,
     random,
     patienceMs,
@@ -95,6 +107,7 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
       say.seen(id, seen);
       if (seen.desired !== undefined) {
         desired.put(id, seen.desired);
+        say.unhealthy(desired.unhealthyNames());
         firstLooks.tick(id);
         changed.ring();
       }
@@ -102,7 +115,10 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
     },
   });
   const watch = async (): Promise<void> => {
-    for await (const event of events) for (const id of await toLookAt(event)) queue.mark(id);
+    for await (const event of events) {
+      if (event.kind === "container") known.hear(event.id, event.event);
+      for (const id of await toLookAt(event)) queue.mark(id);
+    }
   };
   const toLookAt = async (event: EngineEvent): Promise<readonly ContainerId[]> => {
     if (event.kind === "container") return [event.id];
@@ -169,21 +185,18 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
       done.abort();
     };
     await Promise.all([writer.run(end), finish()]);
+    if (config.onStop === "remove" && stop.wasAsked()) {
+      log.info("removes this host's records (--onStop=remove)");
+      desired.close();
+      await writer.flush();
+    }
   };
 
   for (const id of running) queue.mark(id);
   await together(stop, [watch(), lookAgain(), queue.run(), publish()]);
   await queue.drained();
   zone.close();
-  log.info("stopped; the records stay", { skipped: JSON.stringify(say.skipped()) });
-}
-
-/** The given URL, or where an ECS agent is to be expected from a bridge container, the host's network, and any network. */
-async function introspectionUrls({ introspectionUrl }: DiscoverConfig): Promise<readonly string[]> {
-  if (introspectionUrl !== undefined) return [introspectionUrl];
-  const gateway = await readDefaultGateway();
-  const hosts = ["host", "127.0.0.1", ...(gateway === undefined ? [] : [gateway])];
-  return hosts.map((host) => `http://${host}:${INTROSPECTION_PORT}`);
+  log.info("stopped", { skipped: JSON.stringify(say.skipped()) });
 }
 
 /**

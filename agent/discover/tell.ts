@@ -6,21 +6,35 @@ import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
 import type { Seen } from "../../lib/flow/look.ts";
 import type { WriterReport } from "../../lib/flow/zone-writer.ts";
 import type { Log, LogFields } from "../log.ts";
+import type { DiscoverConfig } from "./config.ts";
 
 /** What discover says of its work: each decision once, where it is made known to people. */
 export interface Tell {
   seen(id: ContainerId, seen: Seen): void;
   wrote(report: WriterReport): void;
+  /** Names that only unhealthy containers of this host serve. */
+  unhealthy(names: ReadonlySet<string>): void;
   /** How many containers were left without a record, by reason, over the life of the process. */
   skipped(): LogFields;
 }
 
 /** Everyday ends of a container. Every other reason for having no record is for somebody to act on. */
-const EVERYDAY: ReadonlySet<string> = new Set(["gone", "not-running", "internal"]);
+const EVERYDAY: ReadonlySet<string> = new Set([
+  "gone",
+  "not-running",
+  "stopping",
+  "paused",
+  "starting",
+  "internal",
+]);
 
-export function tell(log: Log, { dryRun }: { readonly dryRun: boolean }): Tell {
+export function tell(
+  log: Log,
+  { dryRun, allUnhealthy }: Pick<DiscoverConfig, "dryRun" | "allUnhealthy">,
+): Tell {
   const told = new Map<ContainerId, string>();
   const skips = new Map<string, number>();
+  let unhealthy: ReadonlySet<string> = new Set();
 
   const why = (desired: Exclude<Desired, { kind: "serve" }>, settled: boolean) =>
     `${desired.reason}${settled ? "" : ", asked again"}`;
@@ -35,8 +49,15 @@ export function tell(log: Log, { dryRun }: { readonly dryRun: boolean }): Tell {
       }
       const fields = { container: shortId(id), ...(container && { name: named(container) }) };
       if (desired.kind === "serve") {
-        told.delete(id);
-        log.debug("the container serves", fields);
+        const problems = desired.problems.join("; ");
+        if (problems !== "" && told.get(id) !== problems) {
+          log.warn(`some names of the container are skipped: ${problems}`, {
+            ...fields,
+            reason: "bad-name",
+          });
+        }
+        told.set(id, problems);
+        log.debug(`the container ${desired.well ? "serves" : "is unhealthy"}`, fields);
         return;
       }
       const { reason, detail } = desired;
@@ -91,6 +112,19 @@ export function tell(log: Log, { dryRun }: { readonly dryRun: boolean }): Tell {
           log.warn(report.problem, { retryInMs: Math.round(report.delayMs) });
           return;
       }
+    },
+    unhealthy(names) {
+      for (const name of names) {
+        if (unhealthy.has(name)) continue;
+        const what = allUnhealthy === "keep" ? "keeps their records" : "has no records";
+        log.warn(
+          `all containers of the name on this host are unhealthy: ${what} (--allUnhealthy)`,
+          {
+            record: name,
+          },
+        );
+      }
+      unhealthy = new Set(names);
     },
     skipped: () => Object.fromEntries(skips),
   };

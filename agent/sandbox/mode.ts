@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { SERVICE_NAME_LABEL } from "../../lib/core/service-name.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
 import { dockerEngine } from "../../lib/io/docker.ts";
 import { type DnsServer, type DnsServerOptions, dnsServer } from "../../lib/sandbox/dns.ts";
 import { type DockerStandIn, dockerStandIn } from "../../lib/sandbox/docker-engine.ts";

@@ -1,3 +1,5 @@
+import type { Health } from "./life.ts";
+
 declare const containerId: unique symbol;
 /** Docker's 64 hex digits. */
 export type ContainerId = string & { readonly [containerId]: true };
@@ -17,6 +19,10 @@ export interface Container {
   readonly labels: ReadonlyMap<string, string>;
   /** Its process runs: not created, not exited, not waiting for a restart policy. A paused process counts as running. */
   readonly running: boolean;
+  readonly paused: boolean;
+  readonly health: Health;
+  /** The number of the signal that `docker stop` and the ECS agent begin with. */
+  readonly stopSignal: number;
   /** Docker's HostConfig.NetworkMode: `container:<id>` for an awsvpc task, `host`, `bridge`, `default` or a network. */
   readonly networkMode: string;
   /** IPv4, of its own networks; none when it lives in another container's. */

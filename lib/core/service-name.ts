@@ -1,8 +1,5 @@
 import { quote } from "./quote.ts";
 
-/** The label that names a container's service. */
-export const SERVICE_NAME_LABEL = "discovery.service.name";
-
 export type NameCheck =
   | { readonly ok: true; readonly name: string }
   | { readonly ok: false; readonly problem: string };

@@ -3,6 +3,7 @@ import { claimOf, type Desired, type DesiredRules, desiredOf } from "../core/des
 import { causes, type OutsideSystem, Unavailable } from "../core/failure.ts";
 import type { NoAnswer, TaskAnswer } from "../core/task.ts";
 import type { Clock, Random } from "./clock.ts";
+import type { Lives } from "./lives.ts";
 import { patience } from "./patience.ts";
 import { outOfPatience } from "./persist.ts";
 
@@ -11,6 +12,8 @@ export interface LookOptions {
   readonly inspect: (id: ContainerId) => Promise<Container | undefined>;
   /** Throws `Unavailable` when the ECS agent does not answer. */
   readonly taskOf: (id: ContainerId) => Promise<TaskAnswer>;
+  /** What the engine has told of the containers besides. */
+  readonly lives: Pick<Lives, "see">;
   readonly rules: DesiredRules;
   readonly clock: Clock;
   readonly random: Random;
@@ -32,7 +35,7 @@ export interface Seen {
  * that is not `Unavailable`.
  */
 export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
-  const { inspect, taskOf, rules, patienceMs } = options;
+  const { inspect, taskOf, lives, rules, patienceMs } = options;
   const outages = patience<OutsideSystem>({ ...options, limitMs: patienceMs });
   const unsure = patience<ContainerId>({ ...options, limitMs: patienceMs });
 
@@ -52,10 +55,15 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       throw error;
     }
 
-    const claim = claimOf(container, rules.zoneName);
+    const { life, againInMs: graceMs } = lives.see(id, container);
+    const claim = claimOf(container, life, rules);
     if (claim.kind === "absent") {
       unsure.hit(id);
-      return { ...(container && { container }), desired: claim };
+      return {
+        ...(container && { container }),
+        desired: claim,
+        ...(graceMs !== undefined && { againInMs: graceMs }),
+      };
     }
 
     let answer: TaskAnswer | NoAnswer;

@@ -83,6 +83,8 @@ export interface ZoneWriter {
    * unavailable beyond the patience, and with whatever a port throws that is not `Unavailable`.
    */
   run(stop: AbortSignal): Promise<void>;
+  /** Outside of a run: sends until nothing is left that may be sent now, or the stop. Rejects as `run` does. */
+  flush(stop?: AbortSignal): Promise<void>;
 }
 
 /** A paced host waits long between two tries; so many in a row must be throttled before time alone ends its patience. */
@@ -367,26 +369,36 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     woken.abort();
   };
 
+  const run = async (stop: AbortSignal): Promise<void> => {
+    while (!stop.aborted) {
+      try {
+        const nextMs = await step(stop);
+        if (nextMs > clock.now()) await rest(nextMs, stop);
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        await clock.sleep(afterMiss(error), stop).catch(ignoreAbort);
+      }
+    }
+  };
+  const settled = (stop: AbortSignal): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waitingForSettled.push(resolve);
+    if (stop.aborted) resolve();
+    stop.addEventListener("abort", () => resolve(), { once: true });
+    bell.ring();
+    return promise;
+  };
+
   return {
     difference,
-    settled(stop) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      waitingForSettled.push(resolve);
-      if (stop.aborted) resolve();
-      stop.addEventListener("abort", () => resolve(), { once: true });
-      bell.ring();
-      return promise;
-    },
-    async run(stop) {
-      while (!stop.aborted) {
-        try {
-          const nextMs = await step(stop);
-          if (nextMs > clock.now()) await rest(nextMs, stop);
-        } catch (error) {
-          if (!(error instanceof Unavailable)) throw error;
-          await clock.sleep(afterMiss(error), stop).catch(ignoreAbort);
-        }
-      }
+    run,
+    settled,
+    async flush(stop) {
+      const done = new AbortController();
+      const end = stop === undefined ? done.signal : AbortSignal.any([stop, done.signal]);
+      const empty = settled(end).then(() => done.abort());
+      await run(end);
+      await empty;
     },
   };
 }

@@ -3,6 +3,12 @@ import Docker from "dockerode";
 import * as z from "zod";
 import { asContainerId, type Container, type ContainerId } from "../core/container.ts";
 import { Fatal, Unavailable } from "../core/failure.ts";
+import {
+  type ContainerEvent,
+  DEFAULT_STOP_SIGNAL,
+  type Health,
+  signalNumber,
+} from "../core/life.ts";
 import { splitLines } from "./lines.ts";
 import { shapeProblem } from "./shape.ts";
 
@@ -11,7 +17,7 @@ import { shapeProblem } from "./shape.ts";
  * them is safe.
  */
 export type EngineEvent =
-  | { readonly kind: "container"; readonly id: ContainerId; readonly action: string }
+  | { readonly kind: "container"; readonly id: ContainerId; readonly event: ContainerEvent }
   | { readonly kind: "unreadable"; readonly problem: string };
 
 /** The Docker engine, read only: this file sends nothing but GET. */
@@ -29,8 +35,11 @@ export interface DockerEngine {
   inspect(id: ContainerId): Promise<Container | undefined>;
 }
 
-/** All that a record follows from. `die` alone is common to a stop, a crash, an OOM kill and a forced removal. */
-const EVENTS = ["start", "die"];
+/**
+ * All that a record follows from. `die` alone is common to a stop, a crash, an OOM kill and a forced removal; `kill` is
+ * the first word of a stop.
+ */
+const EVENTS = ["start", "die", "kill", "pause", "unpause", "health_status"];
 
 const REQUEST_LIMIT_MS = 10_000;
 
@@ -40,13 +49,21 @@ const Listed = z.array(z.object({ Id: z.string() }));
 const Event = z.object({
   Type: z.string(),
   Action: z.string(),
-  Actor: z.object({ ID: z.string() }),
+  Actor: z.object({
+    ID: z.string(),
+    Attributes: z.object({ signal: z.string().optional() }).catch({}).optional(),
+  }),
 });
 const Inspected = z.object({
   Id: z.string(),
   Name: z.string(),
-  State: z.object({ Running: z.boolean(), Restarting: z.boolean().optional() }),
-  Config: z.object({ Labels: z.unknown() }),
+  State: z.object({
+    Running: z.boolean(),
+    Paused: z.boolean().optional(),
+    Restarting: z.boolean().optional(),
+    Health: z.object({ Status: z.string() }).nullish(),
+  }),
+  Config: z.object({ Labels: z.unknown(), StopSignal: z.string().optional() }),
   HostConfig: z.object({ NetworkMode: z.string().optional() }),
   NetworkSettings: z
     .object({
@@ -111,6 +128,9 @@ export function dockerEngine({ socketPath }: { readonly socketPath?: string } = 
         labels: labelsOf(seen.Config.Labels),
         // While it waits for its restart policy, the engine calls a container running and restarting at once.
         running: seen.State.Running && seen.State.Restarting !== true,
+        paused: seen.State.Paused === true,
+        health: healthOf(seen.State.Health?.Status),
+        stopSignal: signalNumber(seen.Config.StopSignal ?? "") ?? DEFAULT_STOP_SIGNAL,
         networkMode: seen.HostConfig.NetworkMode ?? "default",
         addresses: Object.values(seen.NetworkSettings?.Networks ?? {}).flatMap(
           ({ IPAddress }) => IPAddress || [],
@@ -143,8 +163,31 @@ function readEvent(line: string | undefined): EngineEvent {
   if (!event.success || event.data.Type !== "container" || id === undefined) {
     return { kind: "unreadable", problem: "a line that is not a container's event" };
   }
-  return { kind: "container", id, action: event.data.Action };
+  const { Action, Actor } = event.data;
+  return { kind: "container", id, event: lifeEventOf(Action, Actor.Attributes?.signal) };
 }
+
+/** What an action says of the container's life; one that says nothing of it is still a reason to look. */
+function lifeEventOf(action: string, signal = ""): ContainerEvent {
+  switch (action) {
+    case "start":
+    case "die":
+    case "pause":
+    case "unpause":
+      return { kind: action };
+    case "kill":
+      return { kind: "signal", signal: signalNumber(signal) ?? 0 };
+    default: {
+      const [, health] = /^health_status: ?(.*)$/.exec(action) ?? [];
+      return health === undefined
+        ? { kind: "other" }
+        : { kind: "health", health: healthOf(health) };
+    }
+  }
+}
+
+const healthOf = (status: string | undefined): Health =>
+  status === "starting" || status === "healthy" || status === "unhealthy" ? status : "none";
 
 const labelsOf = (labels: unknown): ReadonlyMap<string, string> =>
   new Map(

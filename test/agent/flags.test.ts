@@ -93,6 +93,11 @@ describe("where a value comes from", () => {
       patience: 60,
       stateDir: "/var/lib/ecs-discovery-agent",
       resync: 900,
+      health: "docker",
+      allUnhealthy: "keep",
+      stopGrace: 120,
+      onStop: "keep",
+      allowedNames: ["*"],
       dryRun: false,
       once: false,
       force: false,
@@ -111,10 +116,10 @@ describe("problems", () => {
       'unknown flag "--hosted-zone-id=Z1", did you mean --hostedZoneId?',
       'unknown word "loudly", see --help',
       "--hostedZoneId: expected a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ, got nothing (or set HOSTED_ZONE_ID)",
-      '--ttl: expected a whole number from 0 to 2147483647, got "1.5"',
-      'WEIGHT: expected a whole number from 0 to 255, got "256"',
       'DRY_RUN: expected true or false, got "yes"',
       '--logLevel: expected one of error, warn, info, debug, got "loud"',
+      '--ttl: expected a whole number from 0 to 2147483647, got "1.5"',
+      'WEIGHT: expected a whole number from 0 to 255, got "256"',
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { findPublished } from "../../agent/discover/published.ts";
+import { findPublished } from "../../agent/published.ts";
 import type { Journal } from "../../lib/core/journal.ts";
 import { keyOf, type RecordSet } from "../../lib/core/record-set.ts";
 import { record, ZONE } from "../support/build.ts";

@@ -24,7 +24,7 @@ function recorded({ dryRun = false } = {}) {
     info: write("info"),
     debug: write("debug"),
   };
-  const said = tell(log, { dryRun });
+  const said = tell(log, { dryRun, allUnhealthy: "keep" });
   return {
     ...said,
     lines,
@@ -40,7 +40,7 @@ const seen = (n: number, desired: Desired, againInMs?: number): Seen => ({
   desired,
   ...(againInMs !== undefined && { againInMs }),
 });
-const serves: Desired = { kind: "serve", records: [record(1)] };
+const serves: Desired = { kind: "serve", records: [record(1)], well: true, problems: [] };
 const absent = (reason: AbsentReason): Desired => ({
   kind: "absent",
   reason,
@@ -199,4 +199,24 @@ const about = (n: number): LogFields => ({
   record: "web.example.internal",
   address: `10.0.0.${n}`,
   task: task(n),
+});
+
+describe("names and health", () => {
+  it("names that are left out beside good ones are warned of once, and again when they change", () => {
+    const { see, loud } = recorded();
+    for (const problem of ["my_web is bad", "my_web is bad", "my_api is bad"]) {
+      see(1, { ...serves, problems: [problem] });
+    }
+    expect(loud().map(({ level, fields }) => [level, fields?.["reason"]])).toEqual([
+      ["warn", "bad-name"],
+      ["warn", "bad-name"],
+    ]);
+  });
+
+  it("a name whose containers are all unhealthy is warned of once, and again after it was healthy", () => {
+    const { unhealthy, loud } = recorded();
+    for (const names of [["web"], ["web"], [], ["web"]]) unhealthy(new Set(names));
+    expect(loud()).toHaveLength(2);
+    expect(loud()[0]?.message).toContain("--allUnhealthy");
+  });
 });

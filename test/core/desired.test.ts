@@ -4,12 +4,12 @@ import { keyOf } from "../../lib/core/record-set.ts";
 import type { Task, TaskAnswer } from "../../lib/core/task.ts";
 import { container, containerId, owner, record, task, taskArn, ZONE } from "../support/build.ts";
 
-const rules = { zoneName: ZONE, owner, ttlSeconds: 10, weight: 1 };
+const rules = { zoneName: ZONE, owner, ttlSeconds: 10, weight: 1, allowedNames: ["*"] };
 const labelled = (...labels: [string, string][]) => container(1, { labels: new Map(labels) });
 const service = (value: string): [string, string] => ["discovery.service.name", value];
 
 const claim = (of = container(1)): Claim => {
-  const made = claimOf(of, ZONE);
+  const made = claimOf(of, "healthy", rules);
   if (made.kind !== "claim") throw new Error(made.detail);
   return made;
 };
@@ -25,28 +25,41 @@ const answer = (over: Partial<Task> = {}): TaskAnswer => ({
 
 describe("what a container alone decides", () => {
   test.each([
-    ["gone", undefined],
-    ["not-running", container(1, { running: false })],
-    ["not-labelled", labelled(["app", "web"])],
+    ["gone", undefined, "dead"],
+    ["not-running", container(1), "dead"],
+    ["stopping", container(1), "stopping"],
+    ["paused", container(1), "paused"],
+    ["starting", container(1), "starting"],
+    ["not-labelled", labelled(["app", "web"]), "healthy"],
     [
       "internal",
       labelled(service("web"), ["com.amazonaws.ecs.container-name", "~internal~ecs~pause"]),
+      "healthy",
     ],
-    ["bad-name", labelled(service(""))],
-    ["bad-name", labelled(service("a..b"))],
-  ] as const)("%s", (reason, seen) => {
-    expect(claimOf(seen, ZONE)).toMatchObject({ kind: "absent", reason });
+    ["bad-name", labelled(service("")), "healthy"],
+    ["bad-name", labelled(service("a..b")), "healthy"],
+    ["bad-label", labelled(service("web"), ["discovery.service.weight", "heavy"]), "healthy"],
+  ] as const)("%s", (reason, seen, life) => {
+    expect(claimOf(seen, life, rules)).toMatchObject({ kind: "absent", reason });
   });
 
   it("a bad name says which label, what was expected and what it got", () => {
-    expect(claimOf(labelled(service("my_web")), ZONE)).toMatchObject({
+    expect(claimOf(labelled(service("my_web")), "healthy", rules)).toMatchObject({
       detail:
         'label discovery.service.name: expected letters, digits, hyphens and dots only, got "my_web"',
     });
   });
 
   it("a good one claims its name", () => {
-    expect(claimOf(container(1), ZONE)).toMatchObject({ kind: "claim", name: `web.${ZONE}` });
+    expect(claimOf(container(1), "healthy", rules)).toMatchObject({
+      kind: "claim",
+      asked: { names: [`web.${ZONE}`] },
+      well: true,
+    });
+  });
+
+  it("an unhealthy one claims its name, too, and says that it is not well", () => {
+    expect(claimOf(container(1), "unhealthy", rules)).toMatchObject({ kind: "claim", well: false });
   });
 });
 
@@ -58,6 +71,8 @@ describe("what a claim comes to", () => {
     ]);
     expect(desiredOf(claim(), answer({ containers }), rules)).toEqual({
       kind: "serve",
+      well: true,
+      problems: [],
       records: [record(1)],
     });
   });
@@ -66,6 +81,8 @@ describe("what a claim comes to", () => {
     const containers = new Map([[containerId(1), { ipv4: ["10.0.0.1", "10.0.0.99"] }]]);
     expect(desiredOf(claim(), answer({ containers }), rules)).toEqual({
       kind: "serve",
+      well: true,
+      problems: [],
       records: [record(1)],
     });
   });
@@ -90,6 +107,8 @@ describe("what a claim comes to", () => {
     });
     expect(desiredOf(claim(container(2)), other, rules)).toEqual({
       kind: "serve",
+      well: true,
+      problems: [],
       records: [record(2)],
     });
   });
@@ -122,5 +141,19 @@ describe("what a claim comes to", () => {
       rules,
     );
     expect(said).toMatchObject({ kind: "unsure", keeps: [] });
+  });
+
+  it("a record set for each name, with the labels' weight and TTL instead of the flags'", () => {
+    const many = container(1, {
+      labels: new Map([
+        service("web,v2.api"),
+        ["discovery.service.weight", "7"],
+        ["discovery.service.ttl", "60"],
+      ]),
+    });
+    const over = { weight: 7, ttlSeconds: 60 };
+    expect(desiredOf(claim(many), answer(), rules)).toMatchObject({
+      records: [record(1, over), record(1, { ...over, name: `v2.api.${ZONE}` })],
+    });
   });
 });

@@ -5,7 +5,18 @@ import { keyOf, type RecordSet } from "../../lib/core/record-set.ts";
 import { desiredTable } from "../../lib/flow/desired-table.ts";
 import { containerId, record } from "../support/build.ts";
 
-const serve = (...records: readonly RecordSet[]): Desired => ({ kind: "serve", records });
+const serve = (...records: readonly RecordSet[]): Desired => ({
+  kind: "serve",
+  records,
+  well: true,
+  problems: [],
+});
+const sick = (...records: readonly RecordSet[]): Desired => ({
+  kind: "serve",
+  records,
+  well: false,
+  problems: [],
+});
 const absent: Desired = { kind: "absent", reason: "not-running", detail: "" };
 const unsure = (...keeps: readonly RecordSet[]): Desired => ({
   kind: "unsure",
@@ -16,14 +27,14 @@ const unsure = (...keeps: readonly RecordSet[]): Desired => ({
 
 describe("promise 1: one record per task", () => {
   it("two tasks of one service are two record sets", () => {
-    const table = desiredTable();
+    const table = desiredTable({ keepUnhealthy: true });
     table.put(containerId(1), serve(record(1)));
     table.put(containerId(2), serve(record(2)));
     expect([...table.records().values()]).toEqual([record(1), record(2)]);
   });
 
   it("two containers of one task are one record set, there while either asks", () => {
-    const table = desiredTable();
+    const table = desiredTable({ keepUnhealthy: true });
     table.put(containerId(1), serve(record(7)));
     table.put(containerId(2), serve(record(7)));
     expect([...table.records()]).toEqual([[keyOf(record(7)), record(7)]]);
@@ -34,7 +45,7 @@ describe("promise 1: one record per task", () => {
   });
 
   it("two containers of one task under two names are two record sets", () => {
-    const table = desiredTable();
+    const table = desiredTable({ keepUnhealthy: true });
     const api = record(7, { name: "api.example.internal" });
     table.put(containerId(1), serve(record(7)));
     table.put(containerId(2), serve(api));
@@ -48,7 +59,7 @@ describe("promise 1: one record per task", () => {
       [1, 2],
       [2, 1],
     ]) {
-      const table = desiredTable();
+      const table = desiredTable({ keepUnhealthy: true });
       for (const n of order) table.put(containerId(n), serve(n === 1 ? low : high));
       expect([...table.records().values()]).toEqual([low]);
       table.put(containerId(1), absent);
@@ -59,14 +70,14 @@ describe("promise 1: one record per task", () => {
 
 describe("a container", () => {
   it("asks for what it was last seen to ask for, and for nothing of before", () => {
-    const table = desiredTable();
+    const table = desiredTable({ keepUnhealthy: true });
     table.put(containerId(1), serve(record(1), record(2)));
     table.put(containerId(1), serve(record(2, { ttlSeconds: 60 })));
     expect([...table.records().values()]).toEqual([record(2, { ttlSeconds: 60 })]);
   });
 
   it("is forgotten when it is absent, also when nobody knew it", () => {
-    const table = desiredTable();
+    const table = desiredTable({ keepUnhealthy: true });
     table.put(containerId(1), serve(record(1)));
     table.put(containerId(2), unsure(record(2)));
     table.put(containerId(3), absent);
@@ -80,7 +91,7 @@ describe("a container", () => {
 
 describe("a container that is unsure", () => {
   it("asks for nothing, and keeps what it may ask for", () => {
-    const table = desiredTable();
+    const table = desiredTable({ keepUnhealthy: true });
     table.put(containerId(1), unsure(record(1), record(2)));
     expect(table.records().size).toBe(0);
     expect(table.kept()).toEqual(new Set([keyOf(record(1)), keyOf(record(2))]));
@@ -88,7 +99,7 @@ describe("a container that is unsure", () => {
 
   it("keeps no longer than it is unsure", () => {
     for (const sure of [serve(record(2)), absent]) {
-      const table = desiredTable();
+      const table = desiredTable({ keepUnhealthy: true });
       table.put(containerId(1), unsure(record(1)));
       table.put(containerId(1), sure);
       expect(table.kept().size).toBe(0);
@@ -96,7 +107,7 @@ describe("a container that is unsure", () => {
   });
 
   it("takes nothing away from another of its task that is sure", () => {
-    const table = desiredTable();
+    const table = desiredTable({ keepUnhealthy: true });
     table.put(containerId(1), unsure(record(7)));
     table.put(containerId(2), serve(record(7)));
     expect([...table.records().values()]).toEqual([record(7)]);
@@ -104,7 +115,7 @@ describe("a container that is unsure", () => {
 });
 
 it("what was handed out does not change under its reader", () => {
-  const table = desiredTable();
+  const table = desiredTable({ keepUnhealthy: true });
   table.put(containerId(1), serve(record(1)));
   table.put(containerId(2), unsure(record(2)));
   const records = table.records();
@@ -126,9 +137,9 @@ it("the table follows from what each container was last seen to ask for, not fro
   const looks = fc.array(fc.tuple(fc.nat(4), desired), { maxLength: 30 });
   fc.assert(
     fc.property(looks, fc.func(fc.integer()), (all, shuffle) => {
-      const table = desiredTable();
+      const table = desiredTable({ keepUnhealthy: true });
       for (const [n, seen] of all) table.put(containerId(n), seen);
-      const again = desiredTable();
+      const again = desiredTable({ keepUnhealthy: true });
       const last = [...new Map(all)].toSorted((a, b) => shuffle(a[0]) - shuffle(b[0]));
       for (const [n, seen] of last) again.put(containerId(n), seen);
       expect([...table.records()]).toEqual([...again.records()]);
@@ -136,4 +147,51 @@ it("the table follows from what each container was last seen to ask for, not fro
       expect(table.ids().toSorted()).toEqual(again.ids().toSorted());
     }),
   );
+});
+
+describe("unhealthy containers", () => {
+  const put = (keepUnhealthy: boolean, ...all: readonly Desired[]) => {
+    const table = desiredTable({ keepUnhealthy });
+    for (const [index, desired] of all.entries()) table.put(containerId(index + 1), desired);
+    return table;
+  };
+  const other = record(9, { name: "other.example.internal" });
+
+  it("ask for nothing while a healthy one serves the name", () => {
+    const table = put(true, serve(record(1)), sick(record(2)));
+    expect([...table.records().keys()]).toEqual([keyOf(record(1))]);
+    expect(table.kept()).toEqual(new Set());
+    expect(table.unhealthyNames()).toEqual(new Set());
+  });
+
+  it("keep what is published of them when all of the name are unhealthy, whatever other names do", () => {
+    const table = put(true, sick(record(1)), sick(record(2)), serve(other));
+    expect([...table.records().keys()]).toEqual([keyOf(other)]);
+    expect(table.kept()).toEqual(new Set([keyOf(record(1)), keyOf(record(2))]));
+    expect(table.unhealthyNames()).toEqual(new Set([record(1).name]));
+  });
+
+  it("keep nothing where that is not wanted", () => {
+    const table = put(false, sick(record(1)));
+    expect(table.kept()).toEqual(new Set());
+    expect(table.unhealthyNames()).toEqual(new Set([record(1).name]));
+  });
+});
+
+describe("different wishes for one name", () => {
+  it("have the least TTL: a name's record sets must have one", () => {
+    const table = desiredTable({ keepUnhealthy: true });
+    table.put(containerId(1), serve(record(1, { ttlSeconds: 60 })));
+    table.put(containerId(2), serve(record(2, { ttlSeconds: 5 })));
+    expect([...table.records().values()].map(({ ttlSeconds }) => ttlSeconds)).toEqual([5, 5]);
+  });
+
+  it("are over once the table is closed, whatever is put", () => {
+    const table = desiredTable({ keepUnhealthy: true });
+    table.put(containerId(1), serve(record(1)));
+    table.put(containerId(2), unsure(record(2)));
+    table.close();
+    table.put(containerId(3), serve(record(3)));
+    expect(table.records().size + table.kept().size).toBe(0);
+  });
 });

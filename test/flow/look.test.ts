@@ -3,6 +3,7 @@ import type { Container } from "../../lib/core/container.ts";
 import { Fatal, Unavailable } from "../../lib/core/failure.ts";
 import { keyOf } from "../../lib/core/record-set.ts";
 import type { TaskAnswer } from "../../lib/core/task.ts";
+import { lives } from "../../lib/flow/lives.ts";
 import { look } from "../../lib/flow/look.ts";
 import { container, containerId, owner, record, task, ZONE } from "../support/build.ts";
 import { fakeClock } from "../support/fake-clock.ts";
@@ -36,7 +37,8 @@ function bench() {
       expect(one).toBe(id);
       return say.taskOf();
     },
-    rules: { zoneName: ZONE, owner, ttlSeconds: 10, weight: 1 },
+    lives: lives({ clock, stopGraceMs: 120_000, withHealth: true }),
+    rules: { zoneName: ZONE, owner, ttlSeconds: 10, weight: 1, allowedNames: ["*"] },
     clock,
     random: () => 0.5,
     patienceMs: 60_000,
@@ -53,7 +55,7 @@ describe("one look", () => {
     const { lookAt, asked } = bench();
     expect(await lookAt()).toEqual({
       container: container(1),
-      desired: { kind: "serve", records: [record(1)] },
+      desired: { kind: "serve", records: [record(1)], well: true, problems: [] },
     });
     expect(asked).toEqual(["inspect", "task"]);
   });

@@ -10,6 +10,9 @@ const inTask = (digit: string): Container => ({
   name: digit,
   labels: new Map(),
   running: true,
+  paused: false,
+  health: "none",
+  stopSignal: 15,
   networkMode: `container:${PAUSE}`,
   addresses: [],
 });

@@ -1,19 +1,19 @@
-import type { InstanceId } from "../../lib/core/arn.ts";
-import { type Group, observed } from "../../lib/core/group.ts";
-import type { Published } from "../../lib/core/plan.ts";
-import { keyOf, type RecordKey } from "../../lib/core/record-set.ts";
-import { type JournalKeeper, journalKeeper } from "../../lib/flow/journal.ts";
-import { journalFile, readBootId } from "../../lib/io/journal-file.ts";
-import { type OwnedZone, PAGE_SIZE, type ZoneCursor } from "../../lib/io/route53.ts";
-import type { Log } from "../log.ts";
-import type { DiscoverConfig } from "./config.ts";
+import type { InstanceId } from "../lib/core/arn.ts";
+import { type Group, observed } from "../lib/core/group.ts";
+import type { Published } from "../lib/core/plan.ts";
+import { keyOf, type RecordKey } from "../lib/core/record-set.ts";
+import { type JournalKeeper, journalKeeper } from "../lib/flow/journal.ts";
+import { journalFile, readBootId } from "../lib/io/journal-file.ts";
+import { type OwnedZone, PAGE_SIZE, type ZoneCursor } from "../lib/io/route53.ts";
+import type { HostConfig } from "./host-flags.ts";
+import type { Log } from "./log.ts";
 
 /** So many more requests are worth it to know the whole zone at once, leftovers included. */
 const WORTH_IT = 2;
 
 /** The journal of this zone and owner; undefined in a dry run, which leaves nothing behind. */
 export async function openJournal(
-  { stateDir, hostedZoneId: zoneId, dryRun }: DiscoverConfig,
+  { stateDir, hostedZoneId: zoneId, dryRun }: HostConfig,
   scope: { readonly zoneName: string; readonly instance: InstanceId },
   log: Log,
 ): Promise<JournalKeeper | undefined> {

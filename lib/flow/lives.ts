@@ -1,0 +1,87 @@
+import type { Container, ContainerId } from "../core/container.ts";
+import {
+  type ContainerEvent,
+  KILL_SIGNAL,
+  LIFELESS,
+  type Life,
+  lifeOf,
+  live,
+  type Vitals,
+} from "../core/life.ts";
+import type { Clock } from "./clock.ts";
+
+export interface Lives {
+  /** An event of the engine, in its order. */
+  hear(id: ContainerId, event: ContainerEvent): void;
+  /** A look at the container, undefined when it is gone. Returns its life, and when to look again, in ms. */
+  see(
+    id: ContainerId,
+    container: Container | undefined,
+  ): { readonly life: Life; readonly againInMs?: number };
+}
+
+interface Known {
+  readonly vitals: Vitals;
+  /** Signals heard since the last look: which of them is the stop signal, only the container's configuration says. */
+  readonly signals: readonly number[];
+  readonly stoppingSinceMs?: number;
+}
+
+/**
+ * The lives of the host's containers, from what the engine tells and what a look shows. A look is the truth but for one
+ * thing: that a container was sent its stop signal is told by an event alone. Once it has outlived that signal by the
+ * grace, it is taken to go on.
+ */
+export function lives({
+  clock,
+  stopGraceMs,
+  withHealth,
+}: {
+  readonly clock: Clock;
+  readonly stopGraceMs: number;
+  /** False leaves health checks out of account. */
+  readonly withHealth: boolean;
+}): Lives {
+  const table = new Map<ContainerId, Known>();
+  const nothing: Known = { vitals: LIFELESS, signals: [] };
+
+  return {
+    hear(id, event) {
+      const known = table.get(id) ?? nothing;
+      switch (event.kind) {
+        case "signal":
+          table.set(id, { ...known, signals: [...known.signals, event.signal].slice(-64) });
+          return;
+        case "start":
+        case "die":
+          // What was sent to the process before does not concern the one that runs next.
+          table.set(id, { vitals: live(known.vitals, event), signals: [] });
+          return;
+        case "other":
+          return;
+        default:
+          table.set(id, { ...known, vitals: live(known.vitals, event) });
+      }
+    },
+    see(id, container) {
+      if (container?.running !== true) {
+        table.delete(id);
+        return { life: "dead" };
+      }
+      const known = table.get(id) ?? nothing;
+      const { running, paused } = container;
+      const health = withHealth ? container.health : "none";
+      let vitals = live(known.vitals, { kind: "seen", vitals: { running, paused, health } });
+      const isStop = (signal: number) => signal === container.stopSignal || signal === KILL_SIGNAL;
+      if (known.signals.some(isStop)) vitals = live(vitals, { kind: "stop-signal" });
+
+      const nowMs = clock.now();
+      const sinceMs = known.vitals.stopping ? (known.stoppingSinceMs ?? nowMs) : nowMs;
+      const leftMs = sinceMs + stopGraceMs - nowMs;
+      if (vitals.stopping && leftMs <= 0) vitals = live(vitals, { kind: "survived" });
+      const { stopping } = vitals;
+      table.set(id, { vitals, signals: [], ...(stopping && { stoppingSinceMs: sinceMs }) });
+      return { life: lifeOf(vitals), ...(stopping && { againInMs: leftMs }) };
+    },
+  };
+}
