@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { routings } from "../../lib/core/desired.ts";
+import { type Addresses, addressSources } from "../../lib/core/endpoint.ts";
 import { type ConfigOf, type Flag, oneOf, onOff, wholeNumber } from "../flags.ts";
 import { hostFlags } from "../host-flags.ts";
 
@@ -11,6 +13,17 @@ const allowedNames: Flag<readonly string[]> = {
     .regex(/^[A-Za-z0-9.*?-]+(,[A-Za-z0-9.*?-]+)*$/)
     .transform((text) => text.toLowerCase().split(",")),
   byDefault: "*",
+};
+
+const hostAddress: Flag<Addresses | undefined> = {
+  takes: "ip",
+  optional: true,
+  help: "this host's own address, for tasks in bridge and host mode; by instance metadata when not given",
+  expected: "an IPv4 or IPv6 address",
+  schema: z.union([
+    z.ipv4().transform((ipv4) => ({ ipv4 })),
+    z.ipv6().transform((ipv6) => ({ ipv6 })),
+  ]),
 };
 
 export const flags = {
@@ -56,6 +69,16 @@ export const flags = {
     help: "what becomes of this host's records when the agent is asked to stop",
   }),
   allowedNames,
+  addressSource: oneOf(addressSources, {
+    byDefault: "auto",
+    help: "whose address is registered: the task's own, this host's, Docker's, or what fits the task",
+  }),
+  hostAddress,
+  srv: onOff({ help: "SRV records, too, for the first port that a task tells of" }),
+  routing: oneOf(routings, {
+    byDefault: "weighted",
+    help: "whether a name answers with one of its tasks, by weight, or with up to eight",
+  }),
   once: onOff({ help: "make the zone right once, then end" }),
   force: onOff({ help: "start even if that deletes most of this host's records at once" }),
 };

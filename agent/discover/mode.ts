@@ -1,6 +1,7 @@
 import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
 import { BULK_DELETES_ALLOWED, bulkRefusal } from "../../lib/core/bulk-limit.ts";
 import type { ContainerId } from "../../lib/core/container.ts";
+import type { Addresses } from "../../lib/core/endpoint.ts";
 import { Fatal } from "../../lib/core/failure.ts";
 import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
 import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
@@ -13,6 +14,7 @@ import { workQueue } from "../../lib/flow/work-queue.ts";
 import { type WriterPorts, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import { dockerEngine, type EngineEvent } from "../../lib/io/docker.ts";
 import { type EcsAgent, findEcsAgent } from "../../lib/io/ecs-agent.ts";
+import { hostAddresses } from "../../lib/io/instance-metadata.ts";
 import { hostedZone, type ZoneCursor } from "../../lib/io/route53.ts";
 import { introspectionUrls } from "../host.ts";
 import type { Surroundings } from "../modes.ts";
@@ -87,12 +89,16 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
     inspect: docker.inspect,
     taskOf: agent.taskOf,
     lives: known,
+    hostAddresses: once(async () => config.hostAddress ?? (await hostAddresses(env))),
     rules: {
       zoneName,
       owner,
       ttlSeconds: config.ttl,
       weight: config.weight,
       allowedNames: config.allowedNames,
+      routing: config.routing,
+      addressSource: config.addressSource,
+      srv: config.srv,
     },
     clock,
     random,
@@ -221,6 +227,15 @@ async function refuseBulkDeletes(
       `the start is refused: it ${refusal}. If that is right, start once with --force`,
     );
   }
+}
+
+/** What `ask` gives, asked for when it is needed first, and asked for again only while it gives nothing. */
+function once(ask: () => Promise<Addresses>): () => Promise<Addresses> {
+  let known: Addresses = {};
+  return async () => {
+    if (Object.keys(known).length === 0) known = await ask();
+    return known;
+  };
 }
 
 /** Reached once every id has ticked. */

@@ -28,6 +28,12 @@ const EVERYDAY: ReadonlySet<string> = new Set([
   "internal",
 ]);
 
+const SOURCES: Readonly<Record<Extract<Desired, { kind: "serve" }>["source"], string>> = {
+  ecs: "its task's address",
+  host: "this host's address",
+  docker: "its own Docker address",
+};
+
 export function tell(
   log: Log,
   { dryRun, allUnhealthy }: Pick<DiscoverConfig, "dryRun" | "allUnhealthy">,
@@ -56,8 +62,13 @@ export function tell(
             reason: "bad-name",
           });
         }
+        // The usual case is told by the record alone.
+        const isNews = !told.has(id) && desired.source !== "ecs";
+        log[isNews ? "info" : "debug"](
+          `the container ${desired.well ? "serves" : "is unhealthy"} at ${SOURCES[desired.source]}`,
+          fields,
+        );
         told.set(id, problems);
-        log.debug(`the container ${desired.well ? "serves" : "is unhealthy"}`, fields);
         return;
       }
       const { reason, detail } = desired;
@@ -138,7 +149,8 @@ const named = ({ name }: Container): string => quote(name).slice(1, -1);
 function about({ record }: Change): LogFields {
   return {
     record: record.name,
-    address: record.values.join(","),
+    type: record.type,
+    [record.type === "SRV" ? "service" : "address"]: record.values.join(","),
     task: parseSetIdentifier(record.setIdentifier)?.task,
   };
 }

@@ -178,6 +178,7 @@ function startAgent(
       ...host.environment,
       AWS_ENDPOINT_URL_ROUTE_53: route53.url,
       AWS_REGION: "eu-west-1",
+      AWS_EC2_METADATA_DISABLED: "true",
       AWS_ACCESS_KEY_ID: "sandbox",
       AWS_SECRET_ACCESS_KEY: "sandbox",
       AWS_CONFIG_FILE: "/dev/null",
@@ -209,7 +210,7 @@ function describe({ action, record }: LandedChange, names: ReadonlyMap<string, s
   const instance = record.setIdentifier?.split("/")[1] ?? "";
   const sign = action === "DELETE" ? "-" : "+";
   const name = record.name.replace(/\.$/, "");
-  return `${sign} ${name.padEnd(26)} ${record.type}  ${record.values.join(" ").padEnd(15)} weight ${record.weight}, ttl ${record.ttlSeconds}  (${names.get(instance) ?? "?"})`;
+  return `${sign} ${name.padEnd(26)} ${record.type}  ${record.values.join(" ").padEnd(15)} weight ${record.weight ?? "-"}, ttl ${record.ttlSeconds}  (${names.get(instance) ?? "?"})`;
 }
 
 function sumUp(route53: Route53StandIn, landed: number): void {

@@ -11,12 +11,26 @@ export interface BatchLimits {
 /** Route 53's limits of one ChangeResourceRecordSets request (Developer Guide, DNSLimitations). */
 export const ROUTE53_BATCH: BatchLimits = { records: 1000, characters: 32_000 };
 
-const times = (change: Change): number => (change.action === "UPSERT" ? 2 : 1);
+const costOf = (change: Change): BatchLimits => {
+  const values = valuesOf(change);
+  return {
+    records: values.length,
+    characters: values.reduce((sum, value) => sum + value.length, 0),
+  };
+};
 
-const costOf = (change: Change): BatchLimits => ({
-  records: times(change) * change.record.values.length,
-  characters: times(change) * change.record.values.reduce((sum, value) => sum + value.length, 0),
-});
+/** The values that a change counts with: an UPSERT's twice, of a REPLACE those that go and those that come. */
+function valuesOf(change: Change): readonly string[] {
+  const { values } = change.record;
+  switch (change.action) {
+    case "DELETE":
+      return values;
+    case "UPSERT":
+      return [...values, ...values];
+    case "REPLACE":
+      return [...change.before.values, ...values];
+  }
+}
 
 /**
  * The changes, in their order, cut into as few consecutive batches as the limits allow. None is left out.

@@ -27,4 +27,6 @@ export interface Container {
   readonly networkMode: string;
   /** IPv4, of its own networks; none when it lives in another container's. */
   readonly addresses: readonly string[];
+  /** The same, IPv6. */
+  readonly addresses6: readonly string[];
 }

@@ -1,14 +1,21 @@
-import { type Owner, type TaskId, taskIdOf } from "./arn.ts";
+import type { Owner } from "./arn.ts";
 import type { Container } from "./container.ts";
+import {
+  type Addresses,
+  type AddressSource,
+  dockerEndpoint,
+  type Endpoint,
+  type EndpointWishes,
+  type NoEndpoint,
+  taskEndpoint,
+} from "./endpoint.ts";
 import { type Asked, type LabelRules, readLabels, SERVICE_NAME_LABEL } from "./labels.ts";
 import type { Life } from "./life.ts";
-import { quote } from "./quote.ts";
-import { keyOf, type RecordKey, type RecordSet } from "./record-set.ts";
-import { formatSetIdentifier } from "./set-identifier.ts";
+import type { RecordKey, RecordSet } from "./record-set.ts";
+import { possibleKeys, recordsOf } from "./records.ts";
 import type { NoAnswer, TaskAnswer } from "./task.ts";
 
 /** Set by the ECS agent on every container of a task (facts: labels set by the agent). */
-const TASK_ARN_LABEL = "com.amazonaws.ecs.task-arn";
 const CONTAINER_NAME_LABEL = "com.amazonaws.ecs.container-name";
 
 /** Why a container has no record. */
@@ -22,12 +29,10 @@ type AbsentReason =
   | "internal"
   | "bad-name"
   | "bad-label"
-  | "not-a-task"
-  | "task-stopped"
-  | "no-address";
+  | Extract<NoEndpoint, { kind: "none" }>["reason"];
 
 /** Why a container's address is not known yet, though it may be soon. */
-type UnsureReason = "unknown-task" | "address-pending" | "malformed-answer" | "agent-unavailable";
+type UnsureReason = Extract<NoEndpoint, { kind: "unsure" }>["reason"];
 
 /**
  * What one container asks of the zone.
@@ -41,6 +46,8 @@ export type Desired =
   | {
       readonly kind: "serve";
       readonly records: readonly RecordSet[];
+      /** Where the address comes from. */
+      readonly source: Endpoint["source"];
       readonly well: boolean;
       /** Why further names that it asked for are left out. */
       readonly problems: readonly string[];
@@ -53,10 +60,18 @@ export type Desired =
       readonly keeps: readonly RecordKey[];
     };
 
+/** How Route 53 answers for a name: with one of its record sets by weight, or with up to eight of them. */
+export const routings = ["weighted", "multivalue"] as const;
+type Routing = (typeof routings)[number];
+
 export interface DesiredRules extends LabelRules {
   readonly owner: Owner;
   readonly ttlSeconds: number;
   readonly weight: number;
+  readonly routing: Routing;
+  readonly addressSource: AddressSource;
+  /** An SRV record, too, with the first port that the task tells of. */
+  readonly srv: boolean;
 }
 
 type Absent = Extract<Desired, { kind: "absent" }>;
@@ -119,62 +134,58 @@ export function claimOf(
     : absent(read.reason, read.problem);
 }
 
-/** What a claim comes to, once the ECS agent has been asked for the container's task. */
+/** A claim that can't be judged before this host's own addresses are known. */
+export interface AskHost {
+  readonly kind: "ask-host";
+}
+
+/** True when the claim follows from Docker alone, without the ECS agent. */
+export const needsNoTask = ({ addressSource }: DesiredRules): boolean => addressSource === "docker";
+
+/**
+ * What a claim comes to, once the ECS agent has been asked for the container's task (`undefined` when nobody needs to
+ * ask), and, where that turns out to matter, for this host's addresses.
+ */
 export function desiredOf(
   { container, asked, well }: Claim,
-  answer: TaskAnswer | NoAnswer,
+  answer: TaskAnswer | NoAnswer | undefined,
   rules: DesiredRules,
-): Desired {
-  const taskLabel = container.labels.get(TASK_ARN_LABEL);
-  const identify = (task: TaskId) =>
-    asked.names.map(
-      (name) =>
-        ({
-          name,
-          type: "A",
-          setIdentifier: formatSetIdentifier({ instance: rules.owner.instance, task }),
-        }) as const,
-    );
-  const unsure = (reason: UnsureReason, detail: string): Desired => {
-    const task = taskLabel === undefined ? undefined : taskIdOf(taskLabel);
-    return {
-      kind: "unsure",
-      reason,
-      detail,
-      keeps: task === undefined ? [] : identify(task).map(keyOf),
-    };
+  host?: Addresses,
+): Desired | AskHost {
+  const wishes: EndpointWishes = {
+    source: rules.addressSource,
+    port: asked.port ?? (rules.srv ? "first" : undefined),
   };
-
-  switch (answer.kind) {
-    case "unavailable":
-      return unsure("agent-unavailable", answer.problem);
-    case "malformed":
-      return unsure("malformed-answer", answer.problem);
-    case "unknown":
-      return taskLabel === undefined
-        ? absent("not-a-task", "the ECS agent knows no task of it, and it has no ECS label")
-        : unsure("unknown-task", "the ECS agent does not know its task");
-    case "task":
-      break;
+  const endpoint =
+    answer === undefined
+      ? dockerEndpoint(container, wishes)
+      : taskEndpoint(container, answer, wishes, host);
+  const { instance } = rules.owner;
+  switch (endpoint.kind) {
+    case "ask-host":
+      return endpoint;
+    case "none":
+      return absent(endpoint.reason, endpoint.detail);
+    case "unsure": {
+      const { holder, reason, detail } = endpoint;
+      const keeps =
+        holder === undefined
+          ? []
+          : asked.names.flatMap((name) => possibleKeys(name, holder, instance));
+      return { kind: "unsure", reason, detail, keeps };
+    }
+    case "endpoint": {
+      const { ttlSeconds = rules.ttlSeconds } = asked;
+      const weight = rules.routing === "weighted" ? (asked.weight ?? rules.weight) : undefined;
+      return {
+        kind: "serve",
+        records: asked.names.flatMap((name) =>
+          recordsOf(name, endpoint, { instance, ttlSeconds, weight }),
+        ),
+        source: endpoint.source,
+        well,
+        problems: asked.problems,
+      };
+    }
   }
-
-  const { task } = answer;
-  if (task.stopped) return absent("task-stopped", `the ECS agent says task ${task.id} has stopped`);
-  const address = task.containers.get(container.id)?.ipv4[0];
-  if (address !== undefined) {
-    const { ttlSeconds = rules.ttlSeconds, weight = rules.weight } = asked;
-    return {
-      kind: "serve",
-      records: identify(task.id).map((set) => ({ ...set, ttlSeconds, weight, values: [address] })),
-      well,
-      problems: asked.problems,
-    };
-  }
-  // An awsvpc container lives in its pause container's network; in any other mode the task has no address of its own.
-  return container.networkMode.startsWith("container:")
-    ? unsure("address-pending", `task ${task.id} has no IPv4 address yet`)
-    : absent(
-        "no-address",
-        `task ${task.id} has no address of its own: expected network mode awsvpc, got ${quote(container.networkMode)}`,
-      );
 }

@@ -1,18 +1,23 @@
 import type { InstanceId } from "./arn.ts";
 import type { Published } from "./plan.ts";
-import { keyOf, type RecordKey, type RecordSet } from "./record-set.ts";
+import { keyOf, type RecordKey, type RecordSet, type RecordType } from "./record-set.ts";
 
-/** The record sets that share a name and the type A, as Route 53 holds them. */
+/** The record sets of one name, as Route 53 holds them. */
 export interface Group {
   readonly name: string;
   /** The owner's own. */
   readonly own: readonly RecordSet[];
-  /** How many there are in all. */
-  readonly size: number;
-  /** The TTL of those that are not the owner's; a weighted group has one TTL. Undefined when all are its own. */
-  readonly othersTtlSeconds?: number;
+  readonly types: ReadonlyMap<RecordType, GroupOfType>;
   /** Every container instance that has a record in our form here. */
   readonly instances: readonly InstanceId[];
+}
+
+/** Those of one type: they share a limit, and a TTL. */
+export interface GroupOfType {
+  /** How many there are in all. */
+  readonly size: number;
+  /** The TTL of the weighted ones that are not the owner's. Undefined when all are its own. */
+  readonly othersTtlSeconds?: number;
 }
 
 /** Route 53's limit of weighted record sets of one name and type (Developer Guide, DNSLimitations). */

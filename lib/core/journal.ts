@@ -58,8 +58,16 @@ function readEntry(entry: unknown, scope: JournalScope): Published | undefined {
   const known = recordTypes.find((one) => one === type);
   if (known === undefined || typeof certain !== "boolean") return undefined;
   if (typeof name !== "string" || typeof setIdentifier !== "string") return undefined;
-  if (!isCount(ttlSeconds) || !isCount(weight) || !isTexts(values)) return undefined;
-  const read: RecordSet = { name, type: known, setIdentifier, ttlSeconds, weight, values };
+  if (!isCount(ttlSeconds) || !isTexts(values)) return undefined;
+  if (weight !== undefined && !isCount(weight)) return undefined;
+  const read: RecordSet = {
+    name,
+    type: known,
+    setIdentifier,
+    ttlSeconds,
+    values,
+    ...(weight !== undefined && { weight }),
+  };
   return isOwn(read, scope.zoneName, scope.instance) ? { record: read, certain } : undefined;
 }
 

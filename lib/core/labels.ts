@@ -6,6 +6,7 @@ import { serviceName } from "./service-name.ts";
 export const SERVICE_NAME_LABEL = "discovery.service.name";
 const WEIGHT_LABEL = "discovery.service.weight";
 const TTL_LABEL = "discovery.service.ttl";
+const PORT_LABEL = "discovery.service.port";
 
 /** What a container's labels ask for. */
 export interface Asked {
@@ -15,6 +16,8 @@ export interface Asked {
   readonly problems: readonly string[];
   readonly weight?: number;
   readonly ttlSeconds?: number;
+  /** The container port that an SRV record is to name. */
+  readonly port?: number;
 }
 
 export interface LabelRules {
@@ -25,7 +28,7 @@ export interface LabelRules {
 
 /**
  * Reads the labels: several names are separated by commas. Each bad name is a problem of its own; undefined names and a
- * bad weight or TTL are a problem of the whole container.
+ * bad weight, TTL or port are a problem of the whole container.
  */
 export function readLabels(
   labels: ReadonlyMap<string, string>,
@@ -41,7 +44,8 @@ export function readLabels(
   }
   const weight = wholeNumber(labels, WEIGHT_LABEL, 255);
   const ttl = wholeNumber(labels, TTL_LABEL, 2_147_483_647);
-  const bad = [weight, ttl].flatMap((number) => number.problem ?? []);
+  const port = wholeNumber(labels, PORT_LABEL, 65_535, 1);
+  const bad = [weight, ttl, port].flatMap((number) => number.problem ?? []);
   if (names.size === 0) {
     return { ok: false, reason: "bad-name", problem: [...problems, ...bad].join("; ") };
   }
@@ -53,6 +57,7 @@ export function readLabels(
       problems,
       ...(weight.value !== undefined && { weight: weight.value }),
       ...(ttl.value !== undefined && { ttlSeconds: ttl.value }),
+      ...(port.value !== undefined && { port: port.value }),
     },
   };
 }
@@ -72,11 +77,14 @@ function wholeNumber(
   labels: ReadonlyMap<string, string>,
   label: string,
   max: number,
+  min = 0,
 ): { readonly value?: number; readonly problem?: string } {
   const text = labels.get(label);
   if (text === undefined) return {};
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  return value <= max
+  return value >= min && value <= max
     ? { value }
-    : { problem: `label ${label}: expected a whole number from 0 to ${max}, got ${quote(text)}` };
+    : {
+        problem: `label ${label}: expected a whole number from ${min} to ${max}, got ${quote(text)}`,
+      };
 }

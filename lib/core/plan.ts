@@ -1,9 +1,9 @@
-import { keyOf, type RecordKey, type RecordSet, sameRecord } from "./record-set.ts";
+import { keyOf, type RecordKey, type RecordSet, sameRecord, sameRouting } from "./record-set.ts";
 
-export interface Change {
-  readonly action: "UPSERT" | "DELETE";
-  readonly record: RecordSet;
-}
+export type Change =
+  | { readonly action: "UPSERT" | "DELETE"; readonly record: RecordSet }
+  /** Deletes `before` and creates `record` in its place, in one request: its routing policy can't be changed otherwise. */
+  | { readonly action: "REPLACE"; readonly record: RecordSet; readonly before: RecordSet };
 
 /** What Route 53 accepted last for a key. Not `certain` when an answer was lost: the zone may hold it, or what was before. */
 export interface Published {
@@ -20,6 +20,7 @@ export interface Published {
  * | -         | R             | UPSERT R |
  * | R         | R             | none     |
  * | P         | R, other      | UPSERT R |
+ * | P         | R, other routing | REPLACE P by R |
  * | P         | -             | DELETE P |
  * | P         | -, but kept   | none     |
  * | perhaps P | R, even P     | UPSERT R |
@@ -38,7 +39,9 @@ export function plan(
   const upserts: Change[] = [];
   for (const [key, record] of desired) {
     const before = published.get(key);
-    if (before === undefined || !before.certain || !sameRecord(before.record, record)) {
+    if (before !== undefined && !sameRouting(before.record, record)) {
+      upserts.push({ action: "REPLACE", record, before: before.record });
+    } else if (before === undefined || !before.certain || !sameRecord(before.record, record)) {
       upserts.push({ action: "UPSERT", record });
     }
   }
@@ -66,4 +69,34 @@ export function uncertain(
   const after = new Map(published);
   for (const { record } of changes) after.set(keyOf(record), { record, certain: false });
   return after;
+}
+
+/** A batch in Route 53's own terms. */
+export interface Step {
+  readonly action: "DELETE" | "CREATE" | "UPSERT";
+  readonly record: RecordSet;
+}
+
+/**
+ * The changes in the order in which Route 53 takes them: all that goes before all that comes, because the last record
+ * set of the one routing policy must be gone before the first of the other.
+ */
+export function stepsOf(changes: readonly Change[]): readonly Step[] {
+  const goes: Step[] = [];
+  const comes: Step[] = [];
+  for (const change of changes) {
+    const { record } = change;
+    switch (change.action) {
+      case "DELETE":
+        goes.push({ action: "DELETE", record });
+        break;
+      case "UPSERT":
+        comes.push({ action: "UPSERT", record });
+        break;
+      case "REPLACE":
+        goes.push({ action: "DELETE", record: change.before });
+        comes.push({ action: "CREATE", record });
+    }
+  }
+  return [...goes, ...comes];
 }

@@ -1,7 +1,7 @@
-export const recordTypes = ["A"] as const;
-type RecordType = (typeof recordTypes)[number];
+export const recordTypes = ["A", "AAAA", "SRV"] as const;
+export type RecordType = (typeof recordTypes)[number];
 
-/** One weighted record set of ours. What Route 53 calls it: facts in `ResourceRecordSet` of its API reference. */
+/** One record set of ours, weighted or, without a weight, a multivalue answer. What Route 53 calls it: facts in `ResourceRecordSet` of its API reference. */
 export interface RecordSet {
   /** Absolute, lower case, without the trailing dot: `web.example.internal`. */
   readonly name: string;
@@ -9,8 +9,8 @@ export interface RecordSet {
   /** Carries the owner; see `set-identifier.ts`. */
   readonly setIdentifier: string;
   readonly ttlSeconds: number;
-  /** 0..255. */
-  readonly weight: number;
+  /** 0..255; undefined for a multivalue answer. */
+  readonly weight?: number;
   readonly values: readonly string[];
 }
 
@@ -28,4 +28,12 @@ export const sameRecord = (a: RecordSet, b: RecordSet): boolean =>
   a.ttlSeconds === b.ttlSeconds &&
   a.weight === b.weight &&
   a.values.length === b.values.length &&
-  a.values.toSorted().every((value, index) => value === b.values.toSorted()[index]);
+  plainValues(a).every((value, index) => value === plainValues(b)[index]);
+
+/** In an order of their own; the target of an SRV is the same with and without its trailing dot. */
+const plainValues = ({ type, values }: RecordSet): readonly string[] =>
+  values.map((value) => (type === "SRV" ? value.replace(/\.$/, "") : value)).toSorted();
+
+/** Route 53 can't turn a record set from weighted into multivalue or back: one must go and the other come. */
+export const sameRouting = (a: RecordSet, b: RecordSet): boolean =>
+  (a.weight === undefined) === (b.weight === undefined);

@@ -42,7 +42,8 @@ const splitTexts = (message: string): readonly string[] =>
 
 function kindOf(text: string, change: Change): Verdict["kind"] {
   if (change.action === "DELETE" && text.includes("but it was not found")) return "already-gone";
-  if (change.action === "DELETE" && text.includes("do not match the current values")) {
+  if (change.action === "REPLACE" && text.includes("but it was not found")) return "differs";
+  if (change.action !== "UPSERT" && text.includes("do not match the current values")) {
     return "differs";
   }
   if (change.action === "UPSERT" && text.includes("must contain the same TTL")) return "other-ttl";

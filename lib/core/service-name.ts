@@ -39,7 +39,7 @@ export function serviceName(label: string, zoneName: string): NameCheck {
     }
   }
   const name = `${folded}.${zoneName}`;
-  if (name.length > MAX_NAME) {
+  if (!fitsDns(name)) {
     return refused(
       `at most ${MAX_NAME} characters in the whole name`,
       `${name.length} in ${quote(label)} with the zone ${zoneName}`,
@@ -47,3 +47,6 @@ export function serviceName(label: string, zoneName: string): NameCheck {
   }
   return { ok: true, name };
 }
+
+/** True for a name short enough for DNS. */
+export const fitsDns = (name: string): boolean => name.length <= MAX_NAME;

@@ -1,5 +1,12 @@
 import type { Container, ContainerId } from "../core/container.ts";
-import { claimOf, type Desired, type DesiredRules, desiredOf } from "../core/desired.ts";
+import {
+  claimOf,
+  type Desired,
+  type DesiredRules,
+  desiredOf,
+  needsNoTask,
+} from "../core/desired.ts";
+import type { Addresses } from "../core/endpoint.ts";
 import { causes, type OutsideSystem, Unavailable } from "../core/failure.ts";
 import type { NoAnswer, TaskAnswer } from "../core/task.ts";
 import type { Clock, Random } from "./clock.ts";
@@ -14,6 +21,8 @@ export interface LookOptions {
   readonly taskOf: (id: ContainerId) => Promise<TaskAnswer>;
   /** What the engine has told of the containers besides. */
   readonly lives: Pick<Lives, "see">;
+  /** This host's own addresses, none where they can't be known; asked only when they matter. */
+  readonly hostAddresses: () => Promise<Addresses>;
   readonly rules: DesiredRules;
   readonly clock: Clock;
   readonly random: Random;
@@ -66,19 +75,25 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       };
     }
 
-    let answer: TaskAnswer | NoAnswer;
+    let answer: TaskAnswer | NoAnswer | undefined;
     let againInMs: number | undefined;
-    try {
-      answer = await taskOf(id);
-      outages.hit("the ECS agent");
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-      answer = { kind: "unavailable", problem: causes(error) };
-      againInMs = missed(error);
+    if (!needsNoTask(rules)) {
+      try {
+        answer = await taskOf(id);
+        outages.hit("the ECS agent");
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        answer = { kind: "unavailable", problem: causes(error) };
+        againInMs = missed(error);
+      }
     }
-    const desired = desiredOf(claim, answer, rules);
+    let desired = desiredOf(claim, answer, rules);
+    if (desired.kind === "ask-host") {
+      desired = desiredOf(claim, answer, rules, await options.hostAddresses());
+    }
+    if (desired.kind === "ask-host") throw new Error("this host's addresses were given");
     if (desired.kind !== "unsure") unsure.hit(id);
-    else if (answer.kind !== "unavailable") againInMs = unsure.miss(id);
+    else if (answer?.kind !== "unavailable") againInMs = unsure.miss(id);
     return { container: claim.container, desired, ...(againInMs !== undefined && { againInMs }) };
   };
 }

@@ -1,8 +1,20 @@
 import { type BatchLimits, cutBatches } from "../core/batches.ts";
 import { causes, Unavailable } from "../core/failure.ts";
-import { GROUP_LIMIT, GROUP_WARNING, type Group, observed } from "../core/group.ts";
+import {
+  GROUP_LIMIT,
+  GROUP_WARNING,
+  type Group,
+  type GroupOfType,
+  observed,
+} from "../core/group.ts";
 import { accepted, type Change, type Published, plan, uncertain } from "../core/plan.ts";
-import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../core/record-set.ts";
+import {
+  keyOf,
+  type RecordKey,
+  type RecordSet,
+  recordTypes,
+  sameRecord,
+} from "../core/record-set.ts";
 import { readRefusal, type Verdict } from "../core/refusal.ts";
 import { audit } from "./audit.ts";
 import type { Clock, Random } from "./clock.ts";
@@ -121,7 +133,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     if (adoptedTtl.size === 0) return options.desired();
     return new Map(
       [...options.desired()].map(([key, record]) => {
-        const ttlSeconds = adoptedTtl.get(record.name);
+        const ttlSeconds = adoptedTtl.get(groupKey(record));
         return [key, ttlSeconds === undefined ? record : { ...record, ttlSeconds }];
       }),
     );
@@ -175,24 +187,29 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     }
   };
 
+  /** Takes over what a group of one type says of its TTL and its room. */
+  const learn = (of: Grouped, { size, othersTtlSeconds }: GroupOfType): void => {
+    const key = groupKey(of);
+    const mine = [...options.desired().values()].find((record) => groupKey(record) === key);
+    if (othersTtlSeconds === undefined || othersTtlSeconds === mine?.ttlSeconds) {
+      adoptedTtl.delete(key);
+    } else if (mine !== undefined && adoptedTtl.get(key) !== othersTtlSeconds) {
+      adoptedTtl.set(key, othersTtlSeconds);
+      report({ kind: "adopts-ttl", name: of.name, ttlSeconds: othersTtlSeconds });
+    }
+    if (size < GROUP_WARNING) nearlyFull.delete(key);
+    else if (!nearlyFull.has(key)) {
+      nearlyFull.add(key);
+      report({ kind: "nearly-full", name: of.name, size });
+    }
+  };
+
   /** Reads a name and takes over what the zone holds there. */
   const read = async (name: string): Promise<Group> => {
     const group = await ask(() => zone.group(name));
     published = observed(published, group);
     for (const instance of group.instances) instances.add(instance);
-    const { othersTtlSeconds } = group;
-    const mine = [...options.desired().values()].find((record) => record.name === name);
-    if (othersTtlSeconds === undefined || othersTtlSeconds === mine?.ttlSeconds) {
-      adoptedTtl.delete(name);
-    } else if (mine !== undefined && adoptedTtl.get(name) !== othersTtlSeconds) {
-      adoptedTtl.set(name, othersTtlSeconds);
-      report({ kind: "adopts-ttl", name, ttlSeconds: othersTtlSeconds });
-    }
-    if (group.size < GROUP_WARNING) nearlyFull.delete(name);
-    else if (!nearlyFull.has(name)) {
-      nearlyFull.add(name);
-      report({ kind: "nearly-full", name, size: group.size });
-    }
+    for (const type of recordTypes) learn({ name, type }, group.types.get(type) ?? { size: 0 });
     return group;
   };
 
@@ -206,13 +223,14 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     if (verdicts.length === 0) return isolate(batch, message, stop);
     const changes = new Map(batch.map((change) => [keyOf(change.record), change]));
     const groups = new Map<string, { readonly ttlBefore: number | undefined; room: number }>();
-    const groupOf = async (name: string) => {
-      const known = groups.get(name);
+    const groupOf = async (of: Grouped) => {
+      const key = groupKey(of);
+      const known = groups.get(key);
       if (known !== undefined) return known;
-      const ttlBefore = adoptedTtl.get(name);
-      const { size } = await read(name);
-      const group = { ttlBefore, room: GROUP_LIMIT - size };
-      groups.set(name, group);
+      const ttlBefore = adoptedTtl.get(key);
+      const { types } = await read(of.name);
+      const group = { ttlBefore, room: GROUP_LIMIT - (types.get(of.type)?.size ?? 0) };
+      groups.set(key, group);
       return group;
     };
     for (const verdict of verdicts) {
@@ -226,33 +244,36 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   const act = async (
     change: Change,
     { kind, key, message }: Verdict,
-    groupOf: (name: string) => Promise<{ readonly ttlBefore: number | undefined; room: number }>,
+    groupOf: (of: Grouped) => Promise<{ readonly ttlBefore: number | undefined; room: number }>,
   ): Promise<void> => {
-    const { name } = change.record;
+    const of = change.record;
     switch (kind) {
       case "already-gone":
         published = accepted(published, [change]);
         return;
       case "differs": {
-        await groupOf(name);
+        await groupOf(of);
         const now = published.get(key);
-        if (now !== undefined && sameRecord(now.record, change.record)) refuse(change, message);
+        const before = change.action === "REPLACE" ? change.before : change.record;
+        if (now !== undefined && sameRecord(now.record, before)) refuse(change, message);
         return;
       }
       case "other-ttl": {
-        const { ttlBefore } = await groupOf(name);
-        if (adoptedTtl.get(name) === ttlBefore) refuse(change, message);
+        const { ttlBefore } = await groupOf(of);
+        if (adoptedTtl.get(groupKey(of)) === ttlBefore) refuse(change, message);
         return;
       }
       case "full": {
-        const group = await groupOf(name);
+        const group = await groupOf(of);
         if (published.has(key)) return;
         if (group.room > 0) group.room -= 1;
         else refuse(change, message);
         return;
       }
       case "refused":
-        refuse(change, message);
+        // What is in doubt may be refused only because the zone holds something else: look first.
+        if (published.get(key)?.certain === false) await groupOf(of);
+        else refuse(change, message);
     }
   };
 
@@ -442,6 +463,10 @@ function differing(
   const gone = [...before.keys()].filter((key) => !after.has(key)).length;
   return changed + gone;
 }
+
+type Grouped = Pick<RecordSet, "name" | "type">;
+/** Record sets of one name and type form a group: one limit, one TTL. */
+const groupKey = ({ name, type }: Grouped): string => `${name} ${type}`;
 
 /** A sleep rejects only when it is cut short, and whoever cut it short knows. */
 const ignoreAbort = () => {};

@@ -67,7 +67,15 @@ const Inspected = z.object({
   HostConfig: z.object({ NetworkMode: z.string().optional() }),
   NetworkSettings: z
     .object({
-      Networks: z.record(z.string(), z.object({ IPAddress: z.string().optional() })).nullish(),
+      Networks: z
+        .record(
+          z.string(),
+          z.object({
+            IPAddress: z.string().optional(),
+            GlobalIPv6Address: z.string().optional(),
+          }),
+        )
+        .nullish(),
     })
     .optional(),
 });
@@ -134,6 +142,9 @@ export function dockerEngine({ socketPath }: { readonly socketPath?: string } = 
         networkMode: seen.HostConfig.NetworkMode ?? "default",
         addresses: Object.values(seen.NetworkSettings?.Networks ?? {}).flatMap(
           ({ IPAddress }) => IPAddress || [],
+        ),
+        addresses6: Object.values(seen.NetworkSettings?.Networks ?? {}).flatMap(
+          ({ GlobalIPv6Address }) => GlobalIPv6Address || [],
         ),
       };
     },

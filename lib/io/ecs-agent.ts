@@ -39,10 +39,17 @@ const Metadata = z.object({
 });
 
 /** A list, or one address by itself; absent for tasks without a network of their own and for IPv6-only ones. */
-const Addresses = z
-  .union([z.array(z.ipv4()), z.ipv4().transform((address) => [address])])
+const addresses = (of: z.ZodType<string>) =>
+  z
+    .union([z.array(of), of.transform((address) => [address])])
+    .nullish()
+    .transform((all) => all ?? []);
+
+/** A port of 0 is one that is not known yet, and then mostly left out. */
+const PortNumber = z
+  .int()
   .nullish()
-  .transform((addresses) => addresses ?? []);
+  .transform((port) => port || undefined);
 
 const IntrospectedTask = z.object({
   Arn: z.string(),
@@ -53,9 +60,15 @@ const IntrospectedTask = z.object({
         // Empty until Docker has created the container.
         DockerId: z.string(),
         Networks: z
-          .array(z.object({ IPv4Addresses: Addresses }))
+          .array(
+            z.object({ IPv4Addresses: addresses(z.ipv4()), IPv6Addresses: addresses(z.ipv6()) }),
+          )
           .nullish()
           .transform((networks) => networks ?? []),
+        Ports: z
+          .array(z.object({ ContainerPort: PortNumber, HostPort: PortNumber }))
+          .nullish()
+          .transform((ports) => ports ?? []),
       }),
     )
     .nullish()
@@ -150,10 +163,16 @@ function readTask({ Arn, KnownStatus, Containers }: z.output<typeof Introspected
   const id = taskIdOf(Arn);
   if (id === undefined) return undefined;
   const containers: Task["containers"] = new Map(
-    Containers.flatMap(({ DockerId, Networks }) => {
+    Containers.flatMap(({ DockerId, Networks, Ports }) => {
       const container = asContainerId(DockerId);
       const ipv4 = Networks.flatMap(({ IPv4Addresses }) => IPv4Addresses);
-      return container === undefined ? [] : [[container, { ipv4 }] as const];
+      const ipv6 = Networks.flatMap(({ IPv6Addresses }) => IPv6Addresses);
+      const ports = Ports.flatMap(({ ContainerPort, HostPort }) =>
+        ContainerPort === undefined
+          ? []
+          : [{ container: ContainerPort, ...(HostPort !== undefined && { host: HostPort }) }],
+      );
+      return container === undefined ? [] : [[container, { ipv4, ipv6, ports }] as const];
     }),
   );
   return { id, containers, stopped: KnownStatus === "STOPPED" };

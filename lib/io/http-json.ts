@@ -1,4 +1,4 @@
-import { request } from "node:http";
+import { request as httpRequest } from "node:http";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -13,9 +13,24 @@ const MAX_BODY = 16 * 1_048_576;
  * Each request has a connection of its own: the ECS agent closes idle ones after 5 s, and a request on such a
  * connection would fail by chance (facts: introspection, ReadTimeout).
  */
-export function get(url: string, limitMs: number): Promise<HttpAnswer> {
+export const get = (url: string, limitMs: number): Promise<HttpAnswer> => request(url, { limitMs });
+
+/** The same with another method, or with headers. */
+export function request(
+  url: string,
+  {
+    limitMs,
+    method = "GET",
+    headers = {},
+  }: {
+    readonly limitMs: number;
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
+): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const sent = request(url, { agent: false, signal: AbortSignal.timeout(limitMs) }, (response) => {
+  const options = { agent: false, method, headers, signal: AbortSignal.timeout(limitMs) };
+  const sent = httpRequest(url, options, (response) => {
     const chunks: Buffer[] = [];
     let length = 0;
     response.on("data", (chunk: Buffer) => {

@@ -1,4 +1,5 @@
 import {
+  type Change as ApiChange,
   ChangeResourceRecordSetsCommand,
   GetHostedZoneCommand,
   ListResourceRecordSetsCommand,
@@ -11,7 +12,7 @@ import type { InstanceId } from "../core/arn.ts";
 import { causes, Fatal, Unavailable } from "../core/failure.ts";
 import type { Group } from "../core/group.ts";
 import { isOwn } from "../core/own-record.ts";
-import type { Change } from "../core/plan.ts";
+import { type Change, type Step, stepsOf } from "../core/plan.ts";
 import { type RecordSet, recordTypes } from "../core/record-set.ts";
 import { parseSetIdentifier } from "../core/set-identifier.ts";
 
@@ -113,24 +114,24 @@ export function hostedZone({
     },
     as: (owner, zoneName) => ({
       async group(name) {
-        // A name holds at most 100 weighted sets of a type, so one page holds them all.
+        // A name holds at most 100 sets of a type, so one page holds those of our three types.
         const { ResourceRecordSets: records = [] } = await list({
           StartRecordName: name,
           StartRecordType: "A",
         });
-        const here = records.filter((one) => plain(one.Name ?? "") === name && one.Type === "A");
+        const here = records.filter((one) => plain(one.Name ?? "") === name);
         const own = ownAmong(here, zoneName, owner);
-        const ownIds = new Set(own.map(({ setIdentifier }) => setIdentifier));
-        const other = here.find(
-          ({ SetIdentifier = "", Weight }) => Weight !== undefined && !ownIds.has(SetIdentifier),
-        );
-        return {
-          name,
-          own,
-          size: here.length,
-          instances: instancesAmong(here),
-          ...(other?.TTL !== undefined && { othersTtlSeconds: other.TTL }),
-        };
+        const ownKeys = new Set(own.map((one) => `${one.type} ${one.setIdentifier}`));
+        const types = recordTypes.map((type) => {
+          const ofType = here.filter(({ Type }) => Type === type);
+          const other = ofType.find(
+            ({ SetIdentifier = "", Weight }) =>
+              Weight !== undefined && !ownKeys.has(`${type} ${SetIdentifier}`),
+          );
+          const othersTtl = other?.TTL !== undefined && { othersTtlSeconds: other.TTL };
+          return [type, { size: ofType.length, ...othersTtl }] as const;
+        });
+        return { name, own, types: new Map(types), instances: instancesAmong(here) };
       },
       async page(cursor) {
         const page = await list(cursor ?? {});
@@ -154,17 +155,7 @@ export function hostedZone({
               HostedZoneId: zoneId,
               ChangeBatch: {
                 Comment: "ecs-discovery-agent",
-                Changes: batch.map(({ action, record }) => ({
-                  Action: action,
-                  ResourceRecordSet: {
-                    Name: `${record.name}.`,
-                    Type: record.type,
-                    SetIdentifier: record.setIdentifier,
-                    Weight: record.weight,
-                    TTL: record.ttlSeconds,
-                    ResourceRecords: record.values.map((Value) => ({ Value })),
-                  },
-                })),
+                Changes: stepsOf(batch).map(apiChange),
               },
             }),
           );
@@ -194,6 +185,19 @@ function retryTransient(): StandardRetryStrategy {
   return strategy;
 }
 
+const apiChange = ({ action, record: { weight, ...record } }: Step): ApiChange => ({
+  Action: action,
+  ResourceRecordSet: {
+    Name: `${record.name}.`,
+    Type: record.type,
+    SetIdentifier: record.setIdentifier,
+    // A field that does not apply must be left out, not false.
+    ...(weight === undefined ? { MultiValueAnswer: true } : { Weight: weight }),
+    TTL: record.ttlSeconds,
+    ResourceRecords: record.values.map((Value) => ({ Value })),
+  },
+});
+
 /** As Route 53 writes a name, without its trailing dot. Its octal escapes stay: no name of ours holds one. */
 const plain = (name: string): string => name.toLowerCase().replace(/\.$/, "");
 
@@ -209,13 +213,15 @@ function ownAmong(
   owner: InstanceId,
 ): readonly RecordSet[] {
   return records.flatMap((record) => {
-    const { SetIdentifier = "", TTL, Weight, ResourceRecords } = record;
+    const { SetIdentifier = "", TTL, Weight, MultiValueAnswer, ResourceRecords } = record;
     const name = plain(record.Name ?? "");
     const type = recordTypes.find((one) => one === record.Type);
-    if (type === undefined || TTL === undefined || Weight === undefined) return [];
+    if (type === undefined || TTL === undefined) return [];
+    if (Weight === undefined && MultiValueAnswer !== true) return [];
     if (!isOwn({ name, setIdentifier: SetIdentifier }, zoneName, owner)) return [];
     const values = (ResourceRecords ?? []).flatMap(({ Value }) => Value ?? []);
-    return [{ name, type, setIdentifier: SetIdentifier, ttlSeconds: TTL, weight: Weight, values }];
+    const own = { name, type, setIdentifier: SetIdentifier, ttlSeconds: TTL, values };
+    return [{ ...own, ...(Weight !== undefined && { weight: Weight }) }];
   });
 }
 

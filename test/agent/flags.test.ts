@@ -81,10 +81,10 @@ describe("where a value comes from", () => {
 
   it("every default is a value the flag itself would take", () => {
     expect(configOf(readFlags(about, sandbox, [], {}))).toMatchObject({ dnsPort: 5300, for: 0 });
-    const { introspectionUrl, ...config } = configOf(
+    const { introspectionUrl, hostAddress, ...config } = configOf(
       readFlags(about, discover, ["--hostedZoneId=Z1"], {}),
     );
-    expect(introspectionUrl).toBeUndefined();
+    expect([introspectionUrl, hostAddress]).toEqual([undefined, undefined]);
     expect(config).toEqual({
       hostedZoneId: "Z1",
       workers: 5,
@@ -98,6 +98,9 @@ describe("where a value comes from", () => {
       stopGrace: 120,
       onStop: "keep",
       allowedNames: ["*"],
+      addressSource: "auto",
+      srv: false,
+      routing: "weighted",
       dryRun: false,
       once: false,
       force: false,

@@ -40,7 +40,13 @@ const seen = (n: number, desired: Desired, againInMs?: number): Seen => ({
   desired,
   ...(againInMs !== undefined && { againInMs }),
 });
-const serves: Desired = { kind: "serve", records: [record(1)], well: true, problems: [] };
+const serves: Extract<Desired, { kind: "serve" }> = {
+  kind: "serve",
+  records: [record(1)],
+  source: "ecs",
+  well: true,
+  problems: [],
+};
 const absent = (reason: AbsentReason): Desired => ({
   kind: "absent",
   reason,
@@ -197,6 +203,7 @@ const line = (level: LogLevel, n: number, reason: string, what: string): Line =>
 
 const about = (n: number): LogFields => ({
   record: "web.example.internal",
+  type: "A",
   address: `10.0.0.${n}`,
   task: task(n),
 });

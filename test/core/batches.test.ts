@@ -29,6 +29,16 @@ describe("cutBatches", () => {
     expect(batches.map((batch) => batch.length)).toEqual([4, 1]);
   });
 
+  it("counts a REPLACE with what goes and what comes", () => {
+    const { weight: _, ...after } = record(1);
+    const replaces = Array.from({ length: 501 }, (__, n) => ({
+      action: "REPLACE" as const,
+      record: { ...after, setIdentifier: `s-${n}` },
+      before: record(n),
+    }));
+    expect(cutBatches(replaces, ROUTE53_BATCH).map((batch) => batch.length)).toEqual([500, 1]);
+  });
+
   it("makes no batch of nothing", () => {
     expect(cutBatches([], ROUTE53_BATCH)).toEqual([]);
   });

@@ -11,6 +11,7 @@ const perhaps = (one: RecordSet): Published => ({ record: one, certain: false })
 
 const R = record(1);
 const P = record(1, { values: ["10.9.9.9"] });
+const { weight: _, ...M } = R;
 const none = new Set<RecordKey>();
 const kept = new Set([keyOf(R)]);
 
@@ -23,6 +24,13 @@ describe("the plan's truth table", () => {
     ["P, nothing", published(sure(P)), desired(), none, [del(P)]],
     ["P, nothing but kept", published(sure(P)), desired(), kept, []],
     ["P, R and kept", published(sure(P)), desired(R), kept, [upsert(R)]],
+    [
+      "weighted P, multivalue R",
+      published(sure(P)),
+      desired(M),
+      none,
+      [{ action: "REPLACE" as const, record: M, before: P }],
+    ],
     ["perhaps R, R", published(perhaps(R)), desired(R), none, [upsert(R)]],
     ["perhaps P, R", published(perhaps(P)), desired(R), none, [upsert(R)]],
     ["perhaps P, nothing", published(perhaps(P)), desired(), none, [del(P)]],

@@ -8,12 +8,14 @@ import { containerId, record } from "../support/build.ts";
 const serve = (...records: readonly RecordSet[]): Desired => ({
   kind: "serve",
   records,
+  source: "ecs",
   well: true,
   problems: [],
 });
 const sick = (...records: readonly RecordSet[]): Desired => ({
   kind: "serve",
   records,
+  source: "ecs",
   well: false,
   problems: [],
 });

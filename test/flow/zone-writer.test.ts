@@ -326,6 +326,47 @@ describe("refusals", () => {
   });
 });
 
+describe("a change of routing", () => {
+  const multivalue = (n: number): RecordSet => {
+    const { weight: _, ...rest } = record(n);
+    return rest;
+  };
+
+  it("replaces all of a name's record sets in one request, never leaving it without an answer", async () => {
+    const { writer, want, zone, stop } = bench([record(1), record(2)]);
+    want(multivalue(1), multivalue(2));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(sorted(zone.weighted()).map(({ weight }) => weight)).toEqual([undefined, undefined]);
+    expect(zone.batches).toHaveLength(1);
+  });
+
+  it("is refused with a reason while others hold the name the other way, and ours stay as they are", async () => {
+    const theirs = { ...record(9), name: `${record(9).name}.`, setIdentifier: "theirs", weight: 1 };
+    const { writer, want, zone, stop, refusals } = bench([record(1)]);
+    zone.edit({ action: "UPSERT", record: theirs });
+    want(multivalue(1), record(3, { name: `api.${ZONE}` }));
+    void writer.run(stop.signal);
+    await writer.settled(stop.signal);
+    expect(refusals()).toMatchObject([{ change: { action: "REPLACE", record: multivalue(1) } }]);
+    expect(zone.weighted()).toContainEqual(record(1));
+    expect(zone.weighted()).toContainEqual(record(3, { name: `api.${ZONE}` }));
+  });
+
+  it("whose answer was lost is settled by a look at the name", async () => {
+    for (const fate of ["answer lost", "request lost"] as const) {
+      const { writer, want, zone, stop, clock, refusals } = bench([record(1)]);
+      zone.fates.push(fate);
+      want(multivalue(1));
+      void writer.run(stop.signal);
+      await clock.advance(10_000);
+      expect(zone.weighted()).toEqual([multivalue(1)]);
+      expect(refusals()).toEqual([]);
+      stop.abort();
+    }
+  });
+});
+
 describe("an unavailable Route 53", () => {
   it("is asked again with growing waits, and what changed meanwhile replaces what was to be sent", async () => {
     const { writer, want, drop, zone, stop, clock } = bench();

@@ -15,6 +15,7 @@ const inTask = (digit: string): Container => ({
   stopSignal: 15,
   networkMode: `container:${PAUSE}`,
   addresses: [],
+  addresses6: [],
 });
 
 it("never calls a running container's task stopped, also when it is asked twice at once", async () => {

@@ -132,17 +132,20 @@ describe("group", () => {
     expect(own.toSorted((a, b) => (a.setIdentifier < b.setIdentifier ? -1 : 1))).toEqual(web);
     expect(group).toEqual({
       name: `web.${ZONE}`,
-      size: 100,
-      othersTtlSeconds: 10,
+      types: new Map([
+        ["A", { size: 100, othersTtlSeconds: 10 }],
+        ["AAAA", { size: 0 }],
+        ["SRV", { size: 0 }],
+      ]),
       instances: expect.arrayContaining([instance(1), instance(2)]),
     });
     expect(await one.zone.group(`www.${ZONE}`)).toEqual({
       name: `www.${ZONE}`,
       own: [around[1]],
-      size: 1,
+      types: expect.any(Map),
       instances: [owner.instance],
     });
-    expect(await one.zone.group(`none.${ZONE}`)).toMatchObject({ own: [], size: 0 });
+    expect(await one.zone.group(`none.${ZONE}`)).toMatchObject({ own: [], instances: [] });
   });
 
   it("adopts no TTL from a simple record: it is no weighted group", async () => {
@@ -151,7 +154,11 @@ describe("group", () => {
     expect(await one.zone.group(`web.${ZONE}`)).toEqual({
       name: `web.${ZONE}`,
       own: [],
-      size: 1,
+      types: new Map([
+        ["A", { size: 1 }],
+        ["AAAA", { size: 0 }],
+        ["SRV", { size: 0 }],
+      ]),
       instances: [],
     });
   });

@@ -1,8 +1,10 @@
 import type { InstanceId, Owner, TaskId } from "../../lib/core/arn.ts";
 import type { Container, ContainerId } from "../../lib/core/container.ts";
+import type { DesiredRules } from "../../lib/core/desired.ts";
 import type { Change } from "../../lib/core/plan.ts";
 import type { RecordSet } from "../../lib/core/record-set.ts";
 import { formatSetIdentifier } from "../../lib/core/set-identifier.ts";
+import type { TaskContainer } from "../../lib/core/task.ts";
 
 export const ZONE = "example.internal";
 
@@ -30,6 +32,26 @@ export const record = (n: number, over: Partial<RecordSet> = {}): RecordSet => (
 export const upsert = (one: RecordSet): Change => ({ action: "UPSERT", record: one });
 export const del = (one: RecordSet): Change => ({ action: "DELETE", record: one });
 
+/** What the flags' defaults make of the rules. */
+export const desiredRules: DesiredRules = {
+  zoneName: ZONE,
+  owner,
+  ttlSeconds: 10,
+  weight: 1,
+  allowedNames: ["*"],
+  routing: "weighted",
+  addressSource: "auto",
+  srv: false,
+};
+
+/** A container of a task, as introspection tells it. */
+export const inTask = (over: Partial<TaskContainer> = {}): TaskContainer => ({
+  ipv4: [],
+  ipv6: [],
+  ports: [],
+  ...over,
+});
+
 /** A running awsvpc container of task `n`, labelled `web`. */
 export const container = (n: number, over: Partial<Container> = {}): Container => ({
   id: containerId(n),
@@ -44,5 +66,6 @@ export const container = (n: number, over: Partial<Container> = {}): Container =
   stopSignal: 15,
   networkMode: `container:${hex(0xffff, 64)}`,
   addresses: [],
+  addresses6: [],
   ...over,
 });

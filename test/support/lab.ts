@@ -89,7 +89,11 @@ export const newTaskLabel = (): Readonly<Record<string, string>> => ({
 });
 
 export async function simulatedLab(
-  options: LabOptions & { readonly apiVersion?: "1.41" | "1.52" } = {},
+  options: LabOptions & {
+    readonly apiVersion?: "1.41" | "1.52";
+    /** What the ECS agent tells; by default one awsvpc task for each container. */
+    readonly tasks?: EcsAgentOptions["tasks"];
+  } = {},
 ): Promise<SimulatedLab> {
   await using stack = new AsyncDisposableStack();
   const folder = await temporaryFolder(stack);
@@ -98,12 +102,12 @@ export async function simulatedLab(
     ...(options.apiVersion && { apiVersion: options.apiVersion }),
   });
   stack.defer(() => engine.close());
-  const tasks = () => tasksOf(engine.containers());
+  const tasks = options.tasks ?? (() => tasksOf(engine.containers()));
   const outside = await surroundings(stack, {
+    ...options,
     tasks,
     folder,
     dockerHost: engine.dockerHost,
-    ...options,
   });
   return { ...outside, engine, ...disposal(stack, engine.requests) };
 }

@@ -1,6 +1,6 @@
 import { Unavailable } from "../../lib/core/failure.ts";
 import type { Group } from "../../lib/core/group.ts";
-import type { Change } from "../../lib/core/plan.ts";
+import { type Change, stepsOf } from "../../lib/core/plan.ts";
 import { keyOf, type RecordSet } from "../../lib/core/record-set.ts";
 import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
 import type { Submission, ZonePage } from "../../lib/flow/zone-writer.ts";
@@ -26,7 +26,7 @@ export interface RulesZone {
   readonly reads: readonly string[];
   /** Puts records in place, by the same rules. */
   edit(...changes: { action: "UPSERT" | "DELETE"; record: ZoneRecord }[]): void;
-  /** Weighted sets in the zone. */
+  /** Weighted sets in the zone, and multivalue answers. */
   weighted(): readonly RecordSet[];
   readonly batches: readonly (readonly Change[])[];
   /** The fates of the coming requests; all later ones are answered. */
@@ -52,20 +52,12 @@ export function rulesZone(): RulesZone {
   const instancesOf = (records: readonly RecordSet[]) => [
     ...new Set(records.flatMap((one) => parseSetIdentifier(one.setIdentifier)?.instance ?? [])),
   ];
-  const weighted = () =>
-    recordsOf(zone).flatMap(({ setIdentifier, weight, ...rest }) =>
-      setIdentifier === undefined || weight === undefined
-        ? []
-        : [
-            {
-              ...rest,
-              name: rest.name.replace(/\.$/, ""),
-              type: "A" as const,
-              setIdentifier,
-              weight,
-            },
-          ],
-    );
+  const weighted = (): readonly RecordSet[] =>
+    recordsOf(zone).flatMap(({ setIdentifier, multiValueAnswer, ...rest }) => {
+      if (setIdentifier === undefined) return [];
+      if (rest.weight === undefined && multiValueAnswer !== true) return [];
+      return [{ ...rest, name: rest.name.replace(/\.$/, ""), type: "A" as const, setIdentifier }];
+    });
   return {
     batches,
     fates,
@@ -82,12 +74,14 @@ export function rulesZone(): RulesZone {
         throw new Unavailable("Route 53", "is busy", { mayHaveLanded: false, throttled: true });
       }
       if (fate === "request lost") throw new Unavailable("Route 53", "is lost");
+      const absolute = (one: RecordSet) => ({
+        ...one,
+        name: `${one.name}.`,
+        ...(one.weight === undefined && { multiValueAnswer: true }),
+      });
       const result = applyBatch(
         zone,
-        batch.map(({ action, record }) => ({
-          action,
-          record: { ...record, name: `${record.name}.` },
-        })),
+        stepsOf(batch).map(({ action, record }) => ({ action, record: absolute(record) })),
       );
       if (result.ok) zone = result.zone;
       if (fate === "answer lost") throw new Unavailable("Route 53", "is lost");
@@ -103,9 +97,16 @@ export function rulesZone(): RulesZone {
       return {
         name,
         own: here.filter(isOurs),
-        size: here.length,
+        types: new Map([
+          [
+            "A" as const,
+            {
+              size: here.length,
+              ...(other !== undefined && { othersTtlSeconds: other.ttlSeconds }),
+            },
+          ],
+        ]),
         instances: instancesOf(here),
-        ...(other !== undefined && { othersTtlSeconds: other.ttlSeconds }),
       };
     },
     async page(after = "") {
