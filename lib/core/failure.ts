@@ -8,21 +8,21 @@ export class Unavailable extends Error {
   readonly system: OutsideSystem;
   /** False only when it is known that the request had no effect. */
   readonly mayHaveLanded: boolean;
-  /** It did answer, and asked for fewer requests. */
-  readonly throttled: boolean;
+  /** It did answer, and asked for fewer requests, or, being busy with another one, for this one later. */
+  readonly demand: "fewer" | "later" | undefined;
 
   constructor(
     system: OutsideSystem,
     problem: string,
     options: {
       readonly mayHaveLanded?: boolean;
-      readonly throttled?: boolean;
+      readonly demand?: "fewer" | "later";
       readonly cause?: unknown;
     } = {},
   ) {
     super(`${system} ${problem}`, { cause: options.cause });
     this.system = system;
-    this.throttled = options.throttled ?? false;
+    this.demand = options.demand;
     this.mayHaveLanded = options.mayHaveLanded ?? true;
   }
 }

@@ -19,6 +19,7 @@ import { readRefusal, type Verdict } from "../core/refusal.ts";
 import { audit } from "./audit.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Doorbell } from "./doorbell.ts";
+import { gather } from "./gather.ts";
 import { pace } from "./pace.ts";
 import { patience } from "./patience.ts";
 import { outOfPatience } from "./persist.ts";
@@ -99,8 +100,8 @@ export interface ZoneWriter {
   flush(stop?: AbortSignal): Promise<void>;
 }
 
-/** A paced host waits long between two tries; so many in a row must be throttled before time alone ends its patience. */
-const THROTTLED_IN_A_ROW = 10;
+/** A paced host waits long between two tries; so many in a row must be turned away before time ends its patience. */
+const TURNED_AWAY_IN_A_ROW = 30;
 /** The pages of the look for leftovers spread over this, when the audit has no interval of its own. */
 const LEFTOVERS_MS = 900_000;
 
@@ -126,7 +127,8 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   const adoptedTtl = new Map<string, number>();
   const nearlyFull = new Set<string>();
   let published = options.published;
-  let throttledInARow = 0;
+  const burst = gather({ clock });
+  let turnedAwayInARow = 0;
   let waitingForSettled: (() => void)[] = [];
 
   const desired = (): ReadonlyMap<RecordKey, RecordSet> => {
@@ -156,13 +158,12 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     report({ kind: "refused", change, message, retryMs });
   };
 
-  /** One request, of any kind: counted by the pace, and its answer ends an outage. */
+  /** One request, of any kind: its answer ends an outage. */
   const ask = async <T>(request: () => Promise<T>): Promise<T> => {
-    rate.sent();
     const answer = await request();
     rate.accepted();
     tries.hit("route53");
-    throttledInARow = 0;
+    turnedAwayInARow = 0;
     return answer;
   };
 
@@ -171,8 +172,10 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     // Should the process be killed before the answer, its next start knows what is in doubt.
     await zone.remember(uncertain(before, batch), hosts());
     try {
+      rate.sent();
       const submission = await ask(() => zone.submit(batch));
       if (submission.kind === "accepted") {
+        burst.landed(batch.length);
         published = accepted(before, batch);
         report({ kind: "landed", changes: batch });
       }
@@ -311,17 +314,12 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     return changes.filter((change) => !isRefused(change));
   };
 
-  const sendDue = async (changes: readonly Change[], stop: AbortSignal): Promise<void> => {
-    const [batch = []] = cutBatches(changes, options.limits);
-    const submission = await send(batch);
-    if (submission.kind === "refused") await sortOut(batch, submission.message, stop);
-  };
-
   const names = (): Set<string> =>
     new Set([...published.values()].map(({ record }) => record.name));
 
   const lookAt = async (name: string): Promise<void> => {
     const before = published;
+    rate.looked();
     await read(name);
     looks.seen(name);
     const records = differing(before, published);
@@ -329,6 +327,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   };
 
   const lookForLeftovers = async (): Promise<void> => {
+    rate.looked();
     const { own, instances: here } = await leftovers.read(ask);
     for (const instance of here) instances.add(instance);
     const found = own.filter((record) => !published.has(keyOf(record)));
@@ -344,17 +343,21 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   const step = async (stop: AbortSignal): Promise<number> => {
     const changes = due();
     const nowMs = clock.now();
-    const pacedMs = nowMs + rate.waitMs();
-    if (changes.length > 0) {
-      if (pacedMs > nowMs) return pacedMs;
-      await sendDue(changes, stop);
+    const [batch, ...more] = cutBatches(changes, options.limits);
+    // A full batch gathers no more.
+    const gatherMs = more.length > 0 ? 0 : burst.waitMs(changes);
+    if (batch !== undefined) {
+      const waitMs = Math.max(rate.waitMs(), gatherMs);
+      if (waitMs > 0) return nowMs + waitMs;
+      const submission = await send(batch);
+      if (submission.kind === "refused") await sortOut(batch, submission.message, stop);
       return nowMs;
     }
     for (const resolve of waitingForSettled) resolve();
     waitingForSettled = [];
     const look = looks.next(names());
     const lookMs = Math.max(
-      pacedMs,
+      nowMs + rate.lookWaitMs(),
       Math.min(look?.atMs ?? Number.POSITIVE_INFINITY, leftovers.atMs()),
     );
     if (lookMs <= nowMs) {
@@ -368,11 +371,10 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   /** How long to wait after an answer that was none, or throws when the patience is over. */
   const afterMiss = (error: Unavailable): number => {
     const backoffMs = tries.miss("route53");
-    if (error.throttled) {
-      throttledInARow += 1;
-      rate.throttled();
-    }
-    const isStillPaced = error.throttled && throttledInARow < THROTTLED_IN_A_ROW;
+    if (error.demand !== undefined) turnedAwayInARow += 1;
+    if (error.demand === "fewer") rate.throttled();
+    else if (error.demand === "later") rate.collided();
+    const isStillPaced = error.demand !== undefined && turnedAwayInARow < TURNED_AWAY_IN_A_ROW;
     if (backoffMs === undefined && !isStillPaced) throw outOfPatience(error, options.patienceMs);
     const delayMs = Math.max(backoffMs ?? 0, rate.waitMs());
     report({ kind: "waits", problem: causes(error), delayMs });
@@ -384,7 +386,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     const woken = new AbortController();
     if (Number.isFinite(untilMs)) {
       const timer = AbortSignal.any([woken.signal, stop]);
-      clock.sleep(untilMs - clock.now(), timer).then(bell.ring, ignoreAbort);
+      clock.sleep(Math.max(0, untilMs - clock.now()), timer).then(bell.ring, ignoreAbort);
     }
     await bell.rung(stop);
     woken.abort();

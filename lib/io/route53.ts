@@ -54,9 +54,14 @@ export type ZoneCursor = Pick<
 export const PAGE_SIZE = 300;
 
 /** Of these the SDK's own retries are told apart by the number of attempts; see `mayHaveLanded`. */
-const THROTTLED = new Set(["Throttling", "ThrottlingException", "PriorRequestNotComplete"]);
+const DEMANDS: ReadonlyMap<string, "fewer" | "later"> = new Map([
+  ["Throttling", "fewer"],
+  ["ThrottlingException", "fewer"],
+  // The zone is busy with somebody else's change.
+  ["PriorRequestNotComplete", "later"],
+]);
 const TRANSIENT = new Set([
-  ...THROTTLED,
+  ...DEMANDS.keys(),
   "TimeoutError",
   "RequestTimeout",
   "RequestExpired",
@@ -236,11 +241,12 @@ function refusal(error: unknown): string | undefined {
 function failure(operation: string, zoneId: string, error: unknown): Unavailable | Fatal {
   const { name, code, status, attempts } = facts(error);
   if (status === undefined || status >= 500 || TRANSIENT.has(name)) {
+    const demand = DEMANDS.get(name);
     const notSent = NOT_SENT.has(name) || NOT_SENT.has(code);
     return new Unavailable("Route 53", `did not take ${operation}`, {
       cause: `${name}: ${causes(error)}`,
-      mayHaveLanded: !(attempts <= 1 && (notSent || THROTTLED.has(name))),
-      throttled: THROTTLED.has(name),
+      mayHaveLanded: !(attempts <= 1 && (notSent || demand !== undefined)),
+      ...(demand !== undefined && { demand }),
     });
   }
   if (name.startsWith("AccessDenied")) {

@@ -233,7 +233,7 @@ describe("submit", () => {
     await using one = await zoneOf();
     one.route53.fail({ kind: error(400, "Throttling") });
     await expect(one.zone.submit([upsert(record(1))])).rejects.toMatchObject({
-      throttled: true,
+      demand: "fewer",
       mayHaveLanded: false,
     });
     expect(one.route53.requests).toHaveLength(1);

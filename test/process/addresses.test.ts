@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { expect, it } from "@jest/globals";
 import { dnsServer } from "../../lib/sandbox/dns.ts";
 import type { IntrospectionTask } from "../../lib/sandbox/ecs-agent.ts";
-import { awsvpcTask, bridgeTask, hostTask } from "../../lib/sandbox/ecs-tasks.ts";
-import { type SimulatedLab, simulatedLab, taskArn } from "../support/lab.ts";
+import { awsvpcTask, bridgeTask, hostTask, taskArn } from "../../lib/sandbox/ecs-tasks.ts";
+import { type SimulatedLab, simulatedLab } from "../support/lab.ts";
 
 const V4 = "10.0.41.17";
 const V6 = "2a05:d018:abc:de00:1f2e:3d4c:5b6a:7988";

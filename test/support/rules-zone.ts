@@ -44,7 +44,7 @@ export function rulesZone(): RulesZone {
     reads.push(what);
     const fate = readFates.shift() ?? "answered";
     if (fate !== "answered") {
-      throw new Unavailable("Route 53", "is busy", { throttled: fate === "throttled" });
+      throw new Unavailable("Route 53", "is busy", fate === "throttled" ? { demand: "fewer" } : {});
     }
   };
   const isOurs = (record: RecordSet) =>
@@ -71,7 +71,7 @@ export function rulesZone(): RulesZone {
       batches.push(batch);
       const fate = fates.shift() ?? "answered";
       if (fate === "throttled") {
-        throw new Unavailable("Route 53", "is busy", { mayHaveLanded: false, throttled: true });
+        throw new Unavailable("Route 53", "is busy", { mayHaveLanded: false, demand: "fewer" });
       }
       if (fate === "request lost") throw new Unavailable("Route 53", "is lost");
       const absolute = (one: RecordSet) => ({

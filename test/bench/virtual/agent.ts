@@ -42,11 +42,17 @@ export function virtualAgent(options: VirtualAgentOptions): Keeper {
     journal,
     hosts = 1,
   } = options;
-  const desired = desiredTable();
+  const desired = desiredTable({ keepUnhealthy: true });
   const bell = doorbell();
   const keeper = {
     start(record: RecordSet) {
-      desired.put(idOf(record), { kind: "serve", records: [record] });
+      desired.put(idOf(record), {
+        kind: "serve",
+        records: [record],
+        source: "ecs",
+        well: true,
+        problems: [],
+      });
       bell.ring();
     },
     stop(record: RecordSet) {

@@ -1,4 +1,4 @@
-import { findPublished } from "../../../agent/discover/published.ts";
+import { findPublished } from "../../../agent/published.ts";
 import { keyOf } from "../../../lib/core/record-set.ts";
 import { journalKeeper } from "../../../lib/flow/journal.ts";
 import { virtualAgent } from "./agent.ts";

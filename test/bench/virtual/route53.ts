@@ -1,6 +1,6 @@
 import type { InstanceId } from "../../../lib/core/arn.ts";
 import { Unavailable } from "../../../lib/core/failure.ts";
-import type { Change } from "../../../lib/core/plan.ts";
+import { type Change, type Step, stepsOf } from "../../../lib/core/plan.ts";
 import type { RecordSet } from "../../../lib/core/record-set.ts";
 import { parseSetIdentifier } from "../../../lib/core/set-identifier.ts";
 import type { Clock } from "../../../lib/flow/clock.ts";
@@ -112,10 +112,9 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
         counts[kind][judged.answer] += 1;
         await clock.sleep(latencyMs / 2);
         if ("result" in judged) return judged.result;
-        // As lib/io/route53.ts has it: either answer asks this host for fewer requests.
         throw new Unavailable("Route 53", `says ${judged.answer}`, {
           mayHaveLanded: false,
-          throttled: true,
+          demand: judged.answer === "throttled" ? "fewer" : "later",
         });
       };
       const read = <T>(look: () => T) =>
@@ -129,7 +128,7 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
             if (clock.now() < busyUntilMs) return { answer: "zone busy" };
             busyUntilMs = clock.now() + applyMs;
             await clock.sleep(applyMs);
-            const message = apply(batch.map(absolute));
+            const message = apply(stepsOf(batch).map(absolute));
             if (message !== undefined) {
               return { answer: "refused", result: { kind: "refused", message } };
             }
@@ -145,9 +144,16 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
             return {
               name,
               own: here.filter(isOwn),
-              size: here.length,
+              types: new Map([
+                [
+                  "A" as const,
+                  {
+                    size: here.length,
+                    ...(other !== undefined && { othersTtlSeconds: other.ttlSeconds }),
+                  },
+                ],
+              ]),
               instances: instancesAmong(here),
-              ...(other !== undefined && { othersTtlSeconds: other.ttlSeconds }),
             };
           }),
         page: (cursor) =>
@@ -182,14 +188,14 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
 }
 
 interface ZoneChange {
-  readonly action: Change["action"];
+  readonly action: Step["action"];
   readonly record: ZoneRecord;
 }
 
 /** As Route 53 writes a name. */
 export const inZone = (record: RecordSet): ZoneRecord => ({ ...record, name: `${record.name}.` });
 
-const absolute = ({ action, record }: Change): ZoneChange => ({ action, record: inZone(record) });
+const absolute = ({ action, record }: Step): ZoneChange => ({ action, record: inZone(record) });
 
 /** True when the account still has a request to give. */
 function bucket({ rate, clock }: VirtualRoute53Options): () => boolean {
