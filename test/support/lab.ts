@@ -33,6 +33,8 @@ interface Surroundings extends AsyncDisposable {
   readonly zone: ZoneView;
   /** Starts an agent with these flags besides the ones that lead it here. */
   agent(...flags: readonly string[]): AgentProcess;
+  /** The same in its mode `deregister`. */
+  deregister(...flags: readonly string[]): AgentProcess;
   /** Starts an agent without any flags, led here by its environment alone. */
   agentByEnvironment(env: Readonly<Record<string, string>>): AgentProcess;
   /** Those started so far, dead ones included. */
@@ -72,6 +74,9 @@ export interface RunOptions {
   readonly restartPolicy?: { readonly Name: string };
   /** As `folder:/where`. */
   readonly binds?: readonly string[];
+  readonly healthcheck?: Docker.HealthConfig;
+  /** A name or a number, as an image gives it. */
+  readonly stopSignal?: string;
 }
 
 /** A lab with a simulated Docker engine, for what does not depend on how Docker behaves. */
@@ -146,6 +151,8 @@ export async function engineLab(options: LabOptions = {}): Promise<EngineLab> {
         ...asked.labels,
         ...(asked.label !== undefined && { [NAME_LABEL]: asked.label }),
       },
+      ...(asked.healthcheck && { Healthcheck: asked.healthcheck }),
+      ...(asked.stopSignal !== undefined && { StopSignal: asked.stopSignal }),
       HostConfig: {
         NetworkMode: asked.networkMode ?? named("network"),
         ...(asked.restartPolicy && { RestartPolicy: asked.restartPolicy }),
@@ -239,6 +246,7 @@ async function surroundings(
     zone: zoneView(route53, ZONE),
     agents,
     agent: (...flags) => start([...here, ...flags], {}),
+    deregister: (...flags) => start(["deregister", ...here, ...flags], {}),
     agentByEnvironment: (env) =>
       start([], {
         HOSTED_ZONE_ID: ZONE.id,
