@@ -83,6 +83,7 @@ describe("deregister", () => {
     expect(lab.zone.now()).toEqual(before);
     expect(lab.zone.changeRequests).toBe(requests);
     expect(dry.log.filter(({ message }) => message === "would be removed")).toHaveLength(3);
+    expect(dry.stdout).not.toContain("no record of this host is left");
 
     // The next start still knows what is there: it has nothing to do.
     expect(await lab.agent("--once").exit()).toEqual({ code: 0, signal: null });
@@ -180,6 +181,20 @@ describe("--onStop", () => {
     expect(await agent.exit()).toEqual({ code: 0, signal: null });
     await lab.zone.until(OTHERS);
     expect(lab.zone.landed.filter((one) => one.includes(" late."))).toHaveLength(2);
+  });
+
+  it("=remove: a stop before the first plan removes what an earlier run has left", async () => {
+    await using started = await withRecords();
+    const { lab, agent } = started;
+    agent.kill("SIGKILL");
+    await agent.exit();
+    // The first looks never end.
+    lab.ecs.fail({ path: /dockerid=/, kind: "hang" });
+    const next = lab.agent("--onStop=remove");
+    await next.until(({ message }) => message.startsWith("found the zone"));
+    next.kill("SIGTERM");
+    expect(await next.exit()).toEqual({ code: 0, signal: null });
+    expect(lab.zone.now()).toEqual(OTHERS);
   });
 
   it("=remove with --dryRun changes nothing", async () => {

@@ -256,6 +256,51 @@ describe("when all containers of a service on the host are unhealthy together", 
     await Promise.all([passes(lab, "first"), passes(lab, "last")]);
     await lab.zone.until(both);
   });
+
+  it("no warning is given while a healthy one has only not been looked at yet", async () => {
+    await using lab = await engineLab();
+    const [sick, well] = await Promise.all([
+      runHealthy(lab, "web", "sick"),
+      runHealthy(lab, "web", "well"),
+    ]);
+    await fails(lab, "sick");
+    await untilHealth(sick, "unhealthy");
+    // The ECS agent's first word on the healthy one gets lost, so the other is known first.
+    lab.ecs.fail({ path: new RegExp(well.id), times: 1, kind: { status: 500, body: "" } });
+    const agent = lab.agent();
+    await lab.zone.until([await recordOf(lab, well)]);
+    expect(warningsOf(agent)).toEqual([]);
+  });
+
+  it("no warning is given of one that was paused and has not been probed since", async () => {
+    await using lab = await engineLab();
+    const agent = lab.agent();
+    const container = await runHealthy(lab, "web", "ok");
+    const record = await recordOf(lab, container);
+    await lab.zone.until([record]);
+    await container.pause();
+    await lab.zone.until([]);
+    await container.unpause();
+    await lab.zone.until([record]);
+    expect(warningsOf(agent)).toEqual([]);
+  });
+
+  it("all their records are there, though they fell ill one after another", async () => {
+    await using lab = await engineLab();
+    const agent = lab.agent();
+    const [first, last] = await Promise.all([
+      runHealthy(lab, "web", "first"),
+      runHealthy(lab, "web", "last"),
+    ]);
+    const [firsts, lasts] = [await recordOf(lab, first), await recordOf(lab, last)];
+    await lab.zone.until([firsts, lasts]);
+    await fails(lab, "first");
+    await lab.zone.until([lasts]);
+    await fails(lab, "last");
+    await agent.until(({ level }) => level === "warn");
+    await lab.caughtUp();
+    expect(lab.zone.now()).toEqual(expect.arrayContaining([firsts, lasts]));
+  });
 });
 
 it("with --health=off a container has its record whatever its health", async () => {
