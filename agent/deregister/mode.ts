@@ -80,5 +80,7 @@ export async function deregister(
   if (refusals.length > 0) {
     throw new Fatal(`${refusals.length} records could not be removed: ${refusals[0]}`);
   }
-  log.info("no record of this host is left", { zone: zoneName, records: found.published.size });
+  const records = found.published.size;
+  if (config.dryRun) log.info("would leave no record of this host", { zone: zoneName, records });
+  else log.info("no record of this host is left", { zone: zoneName, records });
 }

@@ -34,14 +34,18 @@ const REFUSED_RETRY_MS = 300_000;
 export async function discover(config: DiscoverConfig, surroundings: Surroundings): Promise<void> {
   const { stop, clock, random, log, env } = surroundings;
   const patienceMs = config.patience * 1000;
-  const insist = <T>(act: () => Promise<T>): Promise<T> =>
-    persist(act, {
-      clock,
-      random,
-      limitMs: patienceMs,
-      stop: stop.signal,
-      onMiss: (problem) => log.warn(`${problem}; tries again`),
-    });
+  const insistUntil =
+    (signal: AbortSignal) =>
+    <T>(act: () => Promise<T>): Promise<T> =>
+      persist(act, {
+        clock,
+        random,
+        limitMs: patienceMs,
+        stop: signal,
+        onMiss: (problem) => log.warn(`${problem}; tries again`),
+      });
+  const insist = insistUntil(stop.signal);
+  const insistToTheEnd = insistUntil(new AbortController().signal);
   // Ends the parts below: by a stop, or because all is done (--once).
   const done = new AbortController();
   const end = AbortSignal.any([stop.signal, done.signal]);
@@ -113,8 +117,8 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
       say.seen(id, seen);
       if (seen.desired !== undefined) {
         desired.put(id, seen.desired);
-        say.unhealthy(desired.unhealthyNames());
         firstLooks.tick(id);
+        if (firstLooks.isReached()) say.unhealthy(desired.unhealthyNames());
         changed.ring();
       }
       return seen.againInMs;
@@ -147,7 +151,9 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
   };
   const publish = async (): Promise<void> => {
     await firstLooks.reached(end);
-    if (end.aborted) return;
+    // A stop that is to remove the records must know them, too; the drain's deadline bounds it.
+    const isToRemove = () => config.onStop === "remove" && stop.wasAsked();
+    if (end.aborted && !isToRemove()) return;
     const owned = zone.as(owner.instance, zoneName);
     const journal = await openJournal(config, { zoneName, instance: owner.instance }, log);
     const found = await findPublished({
@@ -155,8 +161,8 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
       zone: owned,
       zoneSize,
       names: new Set([...desired.records().values()].map(({ name }) => name)),
-      whole: config.once,
-      insist,
+      whole: config.once || end.aborted,
+      insist: config.onStop === "remove" ? insistToTheEnd : insist,
     });
     log.info(`knows this host's records from ${found.from}`, { ownRecords: found.published.size });
     const pretend: WriterPorts<ZoneCursor>["submit"] = async () => ({ kind: "accepted" });
@@ -180,10 +186,10 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
       hosts: found.hosts,
       report: say.wrote,
     });
-    if (!config.force) {
+    if (!config.force && !end.aborted) {
       await insist(() => refuseBulkDeletes(writer, found.published.size, agent));
     }
-    log.info("every container is looked at once, the zone follows from now on");
+    if (!end.aborted) log.info("every container is looked at once, the zone follows from now on");
     const finish = async (): Promise<void> => {
       if (!config.once) return;
       await queue.idle();
@@ -191,7 +197,7 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
       done.abort();
     };
     await Promise.all([writer.run(end), finish()]);
-    if (config.onStop === "remove" && stop.wasAsked()) {
+    if (isToRemove()) {
       log.info("removes this host's records (--onStop=remove)");
       desired.close();
       await writer.flush();
@@ -248,6 +254,7 @@ function countdown(ids: readonly ContainerId[]) {
       left.delete(id);
       if (left.size === 0) zero.resolve();
     },
+    isReached: () => left.size === 0,
     /** Resolves at zero, or when the signal aborts. */
     reached(stop: AbortSignal): Promise<void> {
       if (stop.aborted) zero.resolve();

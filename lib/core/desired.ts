@@ -57,6 +57,8 @@ export type Desired =
       readonly kind: "unsure";
       readonly reason: UnsureReason;
       readonly detail: string;
+      /** Names that it may come to serve. */
+      readonly names: readonly string[];
       readonly keeps: readonly RecordKey[];
     };
 
@@ -172,7 +174,7 @@ export function desiredOf(
         holder === undefined
           ? []
           : asked.names.flatMap((name) => possibleKeys(name, holder, instance));
-      return { kind: "unsure", reason, detail, keeps };
+      return { kind: "unsure", reason, detail, names: asked.names, keeps };
     }
     case "endpoint": {
       const { ttlSeconds = rules.ttlSeconds } = asked;

@@ -23,27 +23,36 @@ export interface DesiredTable {
  *   contents, the lowest container id decides, whatever the order in which they were looked at.
  * - The record sets of a name have one TTL (Route 53's rule): the least that is asked for.
  * - An unhealthy container asks for nothing while a healthy one of this host serves the name. When all are unhealthy
- *   together, their check is as likely at fault as they are: with `keepUnhealthy` what is published of them stays.
+ *   together, their check is as likely at fault as they are: with `keepUnhealthy` those that were healthy before serve
+ *   again, though they fell ill one after another, and of the others what is published stays.
  */
 export function desiredTable({ keepUnhealthy }: { readonly keepUnhealthy: boolean }): DesiredTable {
   const table = new Map<ContainerId, Exclude<Desired, { kind: "absent" }>>();
+  const wereWell = new Set<ContainerId>();
   let isClosed = false;
 
-  const asked = (well: boolean): readonly RecordSet[] =>
+  const asked = (of: (id: ContainerId, well: boolean) => boolean): readonly RecordSet[] =>
     [...table.entries()]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([, desired]) =>
-        desired.kind === "serve" && desired.well === well ? desired.records : [],
+      .flatMap(([id, desired]) =>
+        desired.kind === "serve" && of(id, desired.well) ? desired.records : [],
       );
-  const unhealthy = (): readonly RecordSet[] => {
-    const served = new Set(asked(true).map(({ name }) => name));
-    return asked(false).filter(({ name }) => !served.has(name));
+  const wellOnes = () => asked((_, well) => well);
+  /** Of names that no healthy container serves. */
+  const unhealthy = (of: (id: ContainerId) => boolean): readonly RecordSet[] => {
+    const served = new Set(wellOnes().map(({ name }) => name));
+    return asked((id, well) => !well && of(id)).filter(({ name }) => !served.has(name));
   };
 
   return {
     put(id, desired) {
-      if (desired.kind === "absent" || isClosed) table.delete(id);
-      else table.set(id, desired);
+      if (desired.kind === "absent" || isClosed) {
+        table.delete(id);
+        wereWell.delete(id);
+        return;
+      }
+      table.set(id, desired);
+      if (desired.kind === "serve" && desired.well) wereWell.add(id);
     },
     close() {
       isClosed = true;
@@ -53,7 +62,8 @@ export function desiredTable({ keepUnhealthy }: { readonly keepUnhealthy: boolea
     records() {
       const records = new Map<RecordKey, RecordSet>();
       const leastTtl = new Map<string, number>();
-      for (const record of asked(true)) {
+      const fallenIll = keepUnhealthy ? unhealthy((id) => wereWell.has(id)) : [];
+      for (const record of [...wellOnes(), ...fallenIll]) {
         const { name, ttlSeconds } = record;
         leastTtl.set(name, Math.min(ttlSeconds, leastTtl.get(name) ?? ttlSeconds));
         if (!records.has(keyOf(record))) records.set(keyOf(record), record);
@@ -69,8 +79,15 @@ export function desiredTable({ keepUnhealthy }: { readonly keepUnhealthy: boolea
         ...[...table.values()].flatMap((desired) =>
           desired.kind === "unsure" ? desired.keeps : [],
         ),
-        ...(keepUnhealthy ? unhealthy().map(keyOf) : []),
+        ...(keepUnhealthy ? unhealthy((id) => !wereWell.has(id)).map(keyOf) : []),
       ]),
-    unhealthyNames: () => new Set(unhealthy().map(({ name }) => name)),
+    unhealthyNames() {
+      const names = new Set(unhealthy(() => true).map(({ name }) => name));
+      for (const desired of table.values()) {
+        // It may be healthy, and serve one of them.
+        if (desired.kind === "unsure") for (const name of desired.names) names.delete(name);
+      }
+      return names;
+    },
   };
 }

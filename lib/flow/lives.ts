@@ -25,6 +25,8 @@ interface Known {
   /** Signals heard since the last look: which of them is the stop signal, only the container's configuration says. */
   readonly signals: readonly number[];
   readonly stoppingSinceMs?: number;
+  /** Docker calls it unhealthy because it was paused, and has not probed it since. */
+  readonly isUnprobed?: boolean;
 }
 
 /**
@@ -60,7 +62,12 @@ export function lives({
         case "other":
           return;
         default:
-          table.set(id, { ...known, vitals: live(known.vitals, event) });
+          table.set(id, {
+            ...known,
+            vitals: live(known.vitals, event),
+            isUnprobed:
+              event.kind === "pause" || (known.isUnprobed === true && event.kind !== "health"),
+          });
       }
     },
     see(id, container) {
@@ -70,7 +77,9 @@ export function lives({
       }
       const known = table.get(id) ?? nothing;
       const { running, paused } = container;
-      const health = withHealth ? container.health : "none";
+      const isUnprobed = paused || known.isUnprobed === true;
+      const probed = isUnprobed && container.health === "unhealthy" ? "starting" : container.health;
+      const health = withHealth ? probed : "none";
       let vitals = live(known.vitals, { kind: "seen", vitals: { running, paused, health } });
       const isStop = (signal: number) => signal === container.stopSignal || signal === KILL_SIGNAL;
       if (known.signals.some(isStop)) vitals = live(vitals, { kind: "stop-signal" });
@@ -80,7 +89,12 @@ export function lives({
       const leftMs = sinceMs + stopGraceMs - nowMs;
       if (vitals.stopping && leftMs <= 0) vitals = live(vitals, { kind: "survived" });
       const { stopping } = vitals;
-      table.set(id, { vitals, signals: [], ...(stopping && { stoppingSinceMs: sinceMs }) });
+      table.set(id, {
+        vitals,
+        signals: [],
+        ...(stopping && { stoppingSinceMs: sinceMs }),
+        ...(isUnprobed && container.health === "unhealthy" && { isUnprobed }),
+      });
       return { life: lifeOf(vitals), ...(stopping && { againInMs: leftMs }) };
     },
   };

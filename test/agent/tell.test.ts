@@ -56,6 +56,7 @@ const unsure = (reason: UnsureReason): Desired => ({
   kind: "unsure",
   reason,
   detail: `because ${reason}`,
+  names: [],
   keeps: [],
 });
 

@@ -24,6 +24,7 @@ const unsure = (...keeps: readonly RecordSet[]): Desired => ({
   kind: "unsure",
   reason: "agent-unavailable",
   detail: "",
+  names: keeps.map(({ name }) => name),
   keeps: keeps.map(keyOf),
 });
 
@@ -171,6 +172,20 @@ describe("unhealthy containers", () => {
     expect([...table.records().keys()]).toEqual([keyOf(other)]);
     expect(table.kept()).toEqual(new Set([keyOf(record(1)), keyOf(record(2))]));
     expect(table.unhealthyNames()).toEqual(new Set([record(1).name]));
+  });
+
+  it("serve again when they were healthy before, though they fell ill one after another", () => {
+    const table = put(true, serve(record(1)), serve(record(2)), sick(record(3)));
+    table.put(containerId(1), sick(record(1)));
+    expect([...table.records().keys()]).toEqual([keyOf(record(2))]);
+    table.put(containerId(2), sick(record(2)));
+    expect([...table.records().keys()]).toEqual([keyOf(record(1)), keyOf(record(2))]);
+    expect(table.kept()).toEqual(new Set([keyOf(record(3))]));
+  });
+
+  it("are not all of a name while one that is not sure may serve it", () => {
+    const table = put(true, sick(record(1)), unsure(record(2)));
+    expect(table.unhealthyNames()).toEqual(new Set());
   });
 
   it("keep nothing where that is not wanted", () => {

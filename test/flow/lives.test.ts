@@ -92,6 +92,17 @@ describe("a look", () => {
     expect(see({ paused: true }).life).toBe("paused");
   });
 
+  it("after a pause waits for the next probe: Docker calls a paused container unhealthy", () => {
+    const { hear, see } = bench();
+    hear(id, { kind: "pause" });
+    expect(see({ paused: true, health: "unhealthy" }).life).toBe("paused");
+    hear(id, { kind: "unpause" });
+    expect(see({ health: "unhealthy" }).life).toBe("starting");
+    expect(see({ health: "unhealthy" }).life).toBe("starting");
+    hear(id, { kind: "health", health: "unhealthy" });
+    expect(see({ health: "unhealthy" }).life).toBe("unhealthy");
+  });
+
   it("leaves health checks out of account where that is wanted", () => {
     const { see } = bench({ withHealth: false });
     expect(see({ health: "starting" }).life).toBe("healthy");

@@ -199,27 +199,6 @@ describe("when all containers of a service on the host are unhealthy together", 
     expect(changesOf(lab, "web")).toHaveLength(1);
   });
 
-  it("the last record stays after the others' have gone", async () => {
-    await using lab = await engineLab();
-    const agent = lab.agent();
-    const [first, last] = await Promise.all([
-      runHealthy(lab, "web", "first"),
-      runHealthy(lab, "web", "last"),
-    ]);
-    const lasts = await recordOf(lab, last);
-    await lab.zone.until([await recordOf(lab, first), lasts]);
-    await fails(lab, "first");
-    await lab.zone.until([lasts]);
-
-    await fails(lab, "last");
-    await lab.proxy.untilEvent(isOf(last, "health_status: unhealthy"));
-    await agent.until(({ level }) => level === "warn");
-    await lab.caughtUp();
-    expect(lab.zone.now()).toContain(lasts);
-    expect(changesOf(lab)).toHaveLength(3);
-    expect(warningsOf(agent)).toHaveLength(1);
-  });
-
   it("an agent that starts meanwhile keeps them, too, and they go with their containers", async () => {
     await using lab = await engineLab();
     const container = await runHealthy(lab, "web", "ok");
