@@ -34,13 +34,21 @@ describe("a real engine", () => {
     await lab.run({});
     const web = await lab.run({ label: `web-${lab.id}` });
     await web.restart();
-    await web.remove({ force: true });
-    expect(await take(events, 4)).toEqual(
-      ["start", "die", "start", "die"].map((action) => ({
-        kind: "container",
-        id: web.id,
-        action,
-      })),
+    await web.pause();
+    await web.unpause();
+    await web.kill({ signal: "SIGHUP" });
+    const term = { kind: "signal", signal: 15 };
+    const told = [
+      { kind: "start" },
+      term,
+      { kind: "die" },
+      { kind: "start" },
+      { kind: "pause" },
+      { kind: "unpause" },
+      { kind: "signal", signal: 1 },
+    ];
+    expect(await take(events, told.length)).toEqual(
+      told.map((event) => ({ kind: "container", id: web.id, event })),
     );
     stop.abort();
   });
@@ -209,7 +217,7 @@ describe("an engine in trouble", () => {
       unreadable("a line that is not a container's event"),
       unreadable("a line that is not a container's event"),
       unreadable("a line that is too long"),
-      { kind: "container", id: web, action: "start" },
+      { kind: "container", id: web, event: { kind: "start" } },
     ]);
   });
 

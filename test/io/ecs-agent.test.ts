@@ -84,7 +84,7 @@ describe("taskOf", () => {
       task: {
         id: task("1"),
         stopped: false,
-        containers: new Map([[id("a"), { ipv4: ["10.0.0.1", "10.0.0.2"] }]]),
+        containers: new Map([[id("a"), { ipv4: ["10.0.0.1", "10.0.0.2"], ipv6: [], ports: [] }]]),
       },
     });
   });

@@ -109,8 +109,8 @@ describe("page", () => {
       "our identifier on another type",
       {
         ...weighted(`web.${ZONE}`, record(1).setIdentifier),
-        type: "AAAA",
-        values: ["2001:db8::1"],
+        type: "CNAME",
+        values: ["example.org"],
       },
     ],
     ["a simple record", { name: `web.${ZONE}.`, type: "A", ttlSeconds: 9, values: ["10.0.0.1"] }],
