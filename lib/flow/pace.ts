@@ -1,11 +1,12 @@
 import type { Clock, Random } from "./clock.ts";
 
-/** Route 53's requests a second for an account (Developer Guide, API throttling). */
-const ACCOUNT_PER_SECOND = 10;
-/** Of these the hosts of a fleet take so much for their changes, once they have to share; the rest is for others. */
+/**
+ * An account has 10 requests a second at Route 53 (Developer Guide, API throttling). Of these the hosts of a fleet take so
+ * many for their changes, once they have to share; the rest is for others.
+ */
 const CHANGES_PER_SECOND = 8;
 /** And all of them together for looking at what the zone holds. */
-const LOOKS_PER_SECOND = ACCOUNT_PER_SECOND - CHANGES_PER_SECOND - 1;
+const LOOKS_PER_SECOND = 1;
 /** A throttled host keeps to its share for so many gaps; without another throttling it forgets. */
 const REMEMBERED_GAPS = 8;
 /** From so many throttled requests in a row on there are more hosts than it knows of, and it slows down further. */

@@ -357,6 +357,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     waitingForSettled = [];
     const look = looks.next(names());
     const lookMs = Math.max(
+      nowMs + rate.waitMs(),
       nowMs + rate.lookWaitMs(),
       Math.min(look?.atMs ?? Number.POSITIVE_INFINITY, leftovers.atMs()),
     );

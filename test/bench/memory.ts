@@ -19,3 +19,9 @@ export async function restingMb(pid: number): Promise<number> {
   }
   return readings.at(-1) ?? Number.NaN;
 }
+
+/** The same after a collection of its garbage; only for a process started with COLLECTS_AT_SIGUSR2. */
+export async function collectedMb(pid: number): Promise<number> {
+  process.kill(pid, "SIGUSR2");
+  return restingMb(pid);
+}

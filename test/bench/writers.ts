@@ -21,11 +21,20 @@ export const NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=64"]
 /** The line after which the agent's start is over. */
 export const FOLLOWS = "the zone follows from now on";
 
+/** With these, a process collects its garbage at SIGUSR2: what it keeps is told apart from what it has not dropped yet. */
+export const COLLECTS_AT_SIGUSR2 = [
+  "--expose-gc",
+  '--import=data:text/javascript,process.on("SIGUSR2",()=>gc())',
+];
+
 /** The real agent, or the baseline. Nothing of this environment could lead them to a real AWS account. */
 export function startWriter(
   kind: Kind,
   world: World,
-  { agent = fileURLToPath(import.meta.resolve("../../agent/main.ts")) } = {},
+  {
+    agent = fileURLToPath(import.meta.resolve("../../agent/main.ts")),
+    nodeFlags = [] as readonly string[],
+  } = {},
 ): Writer {
   const command = {
     agent: [agent, "discover", `--hostedZoneId=${ZONE.id}`, `--stateDir=${world.stateDir}`],
@@ -33,12 +42,13 @@ export function startWriter(
   }[kind];
   const child = spawn(
     process.execPath,
-    [...NODE_FLAGS, ...command, `--introspectionUrl=${world.introspectionUrl}`],
+    [...NODE_FLAGS, ...nodeFlags, ...command, `--introspectionUrl=${world.introspectionUrl}`],
     {
       stdio: ["ignore", "pipe", "inherit"],
       env: {
         ...world.environment,
         AWS_REGION: "eu-west-1",
+        AWS_EC2_METADATA_DISABLED: "true",
         AWS_ACCESS_KEY_ID: "bench",
         AWS_SECRET_ACCESS_KEY: "bench",
         AWS_CONFIG_FILE: "/dev/null",
