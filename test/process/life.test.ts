@@ -100,6 +100,31 @@ describe("a container with a health check", () => {
     expect(warningsOf(agent)).toEqual([]);
   });
 
+  it("that passes after three seconds has its record then, and not before", async () => {
+    await using lab = await engineLab();
+    const landed = landingTimes(lab);
+    lab.agent();
+    await lab.caughtUp();
+    const container = await lab.run({
+      label: "web",
+      command: ["sh", "-c", "sleep 3; : > /tmp/ok; trap 'exit 0' TERM; sleep 3600 & wait"],
+      healthcheck: {
+        Test: ["CMD", "cat", "/tmp/ok"],
+        Interval: 200 * MS,
+        Retries: 1,
+        StartPeriod: 3_600_000 * MS,
+      },
+    });
+    await untilChanges(lab, 1);
+    const started = await lab.proxy.untilEvent(isOf(container, "start"));
+    const healthy = await lab.proxy.untilEvent(isOf(container, "health_status: healthy"));
+    const atMs = landed.get(`UPSERT ${await recordOf(lab, container)}`) ?? 0;
+    expect(atMs - timeOf(started)).toBeGreaterThanOrEqual(3_000);
+    expect(atMs - timeOf(healthy)).toBeGreaterThanOrEqual(0);
+    expect(atMs - timeOf(healthy)).toBeLessThanOrEqual(500);
+    expect(changesOf(lab)).toHaveLength(1);
+  });
+
   it("that was healthy before the agent started has its record by a look alone", async () => {
     await using lab = await engineLab();
     const container = await runHealthy(lab, "web", "ok");
