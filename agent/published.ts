@@ -3,8 +3,8 @@ import { type Group, observed } from "../lib/core/group.ts";
 import type { Published } from "../lib/core/plan.ts";
 import { keyOf, type RecordKey } from "../lib/core/record-set.ts";
 import { type JournalKeeper, journalKeeper } from "../lib/flow/journal.ts";
-import { journalFile, readBootId } from "../lib/io/journal-file.ts";
 import { type OwnedZone, PAGE_SIZE, type ZoneCursor } from "../lib/io/route53.ts";
+import type { Edges } from "./edges.ts";
 import type { HostConfig } from "./host-flags.ts";
 import type { Log } from "./log.ts";
 
@@ -15,12 +15,13 @@ const WORTH_IT = 2;
 export async function openJournal(
   { stateDir, hostedZoneId: zoneId, dryRun }: HostConfig,
   scope: { readonly zoneName: string; readonly instance: InstanceId },
+  edges: Pick<Edges, "bootId" | "journal">,
   log: Log,
 ): Promise<JournalKeeper | undefined> {
-  const boot = await readBootId();
+  const boot = await edges.bootId();
   if (dryRun || boot === undefined) return undefined;
   return journalKeeper({
-    store: journalFile(stateDir, `${zoneId}-${scope.instance}.json`),
+    store: edges.journal(`${zoneId}-${scope.instance}.json`),
     scope: { zoneId, boot, ...scope },
     onTrouble: (error) =>
       log.warn("can't write the journal, works without: a start will have to read the zone", {

@@ -3,9 +3,8 @@ import { Fatal } from "../../lib/core/failure.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
 import { persist } from "../../lib/flow/persist.ts";
 import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
-import { findEcsAgent } from "../../lib/io/ecs-agent.ts";
-import { hostedZone, type ZoneCursor } from "../../lib/io/route53.ts";
-import { introspectionUrls } from "../host.ts";
+import type { ZoneCursor } from "../../lib/io/route53.ts";
+import { systemEdges } from "../edges.ts";
 import type { Surroundings } from "../modes.ts";
 import { findPublished, openJournal } from "../published.ts";
 import type { DeregisterConfig } from "./config.ts";
@@ -14,6 +13,7 @@ import type { DeregisterConfig } from "./config.ts";
 export async function deregister(
   config: DeregisterConfig,
   { stop, clock, random, log, env }: Surroundings,
+  edges = systemEdges(config, env),
 ): Promise<void> {
   const patienceMs = config.patience * 1000;
   const insist = <T>(act: () => Promise<T>): Promise<T> =>
@@ -24,11 +24,8 @@ export async function deregister(
       stop: stop.signal,
       onMiss: (problem) => log.warn(`${problem}; tries again`),
     });
-  const { owner } = await insist(async () => findEcsAgent(await introspectionUrls(config)));
-  const zone = hostedZone({
-    zoneId: config.hostedZoneId,
-    region: env["AWS_REGION"] || owner.region,
-  });
+  const { owner } = await insist(edges.findEcsAgent);
+  const zone = edges.hostedZone(owner);
   const { name: zoneName, size: zoneSize } = await insist(() => zone.facts());
   const owned = zone.as(owner.instance, zoneName);
   const found = await findPublished({
@@ -40,7 +37,7 @@ export async function deregister(
     whole: true,
     insist,
   });
-  const journal = await openJournal(config, { zoneName, instance: owner.instance }, log);
+  const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, log);
 
   const refusals: string[] = [];
   const report = (said: WriterReport): void => {

@@ -12,16 +12,14 @@ import { look } from "../../lib/flow/look.ts";
 import { persist } from "../../lib/flow/persist.ts";
 import { workQueue } from "../../lib/flow/work-queue.ts";
 import { type WriterPorts, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
-import { dockerEngine, type EngineEvent } from "../../lib/io/docker.ts";
-import { type EcsAgent, findEcsAgent } from "../../lib/io/ecs-agent.ts";
-import { hostAddresses } from "../../lib/io/instance-metadata.ts";
-import { hostedZone, type ZoneCursor } from "../../lib/io/route53.ts";
-import { introspectionUrls } from "../host.ts";
+import type { EngineEvent } from "../../lib/io/docker.ts";
+import type { EcsAgent } from "../../lib/io/ecs-agent.ts";
+import type { ZoneCursor } from "../../lib/io/route53.ts";
+import { systemEdges } from "../edges.ts";
 import type { Surroundings } from "../modes.ts";
 import { findPublished, openJournal } from "../published.ts";
 import { together } from "../supervise.ts";
 import type { DiscoverConfig } from "./config.ts";
-
 import { tell } from "./tell.ts";
 
 /** A refused record may be refused because of somebody else's, which may be gone by then. */
@@ -31,8 +29,11 @@ const REFUSED_RETRY_MS = 300_000;
  * Keeps the zone equal to this host's labelled containers: events and the list of running containers mark ids, the pool
  * looks at them, the desired table remembers what they ask for, and the writer sends the difference to Route 53.
  */
-export async function discover(config: DiscoverConfig, surroundings: Surroundings): Promise<void> {
-  const { stop, clock, random, log, env } = surroundings;
+export async function discover(
+  config: DiscoverConfig,
+  { stop, clock, random, log, env }: Surroundings,
+  edges = systemEdges(config, env),
+): Promise<void> {
   const patienceMs = config.patience * 1000;
   const insistUntil =
     (signal: AbortSignal) =>
@@ -50,10 +51,10 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
   const done = new AbortController();
   const end = AbortSignal.any([stop.signal, done.signal]);
 
-  const docker = dockerEngine();
+  const docker = edges.docker();
   const [engine, { agent, owner, cluster, version }] = await Promise.all([
     insist(() => docker.version()),
-    insist(async () => findEcsAgent(await introspectionUrls(config))),
+    insist(edges.findEcsAgent),
   ]);
   log.info("found the Docker engine and the ECS agent", {
     docker: engine.engine,
@@ -64,10 +65,7 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
     instance: owner.instance,
   });
 
-  const zone = hostedZone({
-    zoneId: config.hostedZoneId,
-    region: env["AWS_REGION"] || owner.region,
-  });
+  const zone = edges.hostedZone(owner);
   // Subscribed before listed, so that nothing that starts in between is missed.
   const [{ name: zoneName, size: zoneSize }, events] = await Promise.all([
     insist(() => zone.facts()),
@@ -93,7 +91,7 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
     inspect: docker.inspect,
     taskOf: agent.taskOf,
     lives: known,
-    hostAddresses: once(async () => config.hostAddress ?? (await hostAddresses(env))),
+    hostAddresses: once(async () => config.hostAddress ?? (await edges.hostAddresses())),
     rules: {
       zoneName,
       owner,
@@ -155,7 +153,7 @@ export async function discover(config: DiscoverConfig, surroundings: Surrounding
     const isToRemove = () => config.onStop === "remove" && stop.wasAsked();
     if (end.aborted && !isToRemove()) return;
     const owned = zone.as(owner.instance, zoneName);
-    const journal = await openJournal(config, { zoneName, instance: owner.instance }, log);
+    const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, log);
     const found = await findPublished({
       journal,
       zone: owned,

@@ -8,11 +8,15 @@ import { get } from "./http-json.ts";
 import { shapeProblem } from "./shape.ts";
 
 /** This host, as its ECS agent knows it. */
-export interface Host {
+interface Host {
   readonly owner: Owner;
   readonly cluster: string;
   /** The agent's. */
   readonly version: string;
+}
+
+export interface FoundEcsAgent extends Host {
+  readonly agent: EcsAgent;
 }
 
 /** The ECS agent's introspection endpoint, v1. Every function throws `Unavailable` when it does not answer. */
@@ -145,9 +149,7 @@ export function ecsAgent(url: string): EcsAgent {
  * behind a firewall that drops packets answers nothing until its time limit.
  * Throws `Unavailable`, with what each of them said, when none does.
  */
-export async function findEcsAgent(
-  urls: readonly string[],
-): Promise<Host & { readonly agent: EcsAgent }> {
+export async function findEcsAgent(urls: readonly string[]): Promise<FoundEcsAgent> {
   const asked = await Promise.allSettled(
     urls.map(async (url) => {
       const agent = ecsAgent(url);

@@ -1,0 +1,32 @@
+import type { Addresses } from "../lib/core/endpoint.ts";
+import type { JournalStore } from "../lib/flow/journal.ts";
+import { type DockerEngine, dockerEngine } from "../lib/io/docker.ts";
+import { type FoundEcsAgent, findEcsAgent } from "../lib/io/ecs-agent.ts";
+import { hostAddresses } from "../lib/io/instance-metadata.ts";
+import { journalFile, readBootId } from "../lib/io/journal-file.ts";
+import { type HostedZone, hostedZone } from "../lib/io/route53.ts";
+import { introspectionUrls } from "./host.ts";
+import type { HostConfig } from "./host-flags.ts";
+import type { Surroundings } from "./modes.ts";
+
+/** All that lies outside of the process of a mode that works for this host. Tests put others in their place. */
+export interface Edges {
+  /** Throws `Fatal` when DOCKER_HOST leads nowhere. */
+  readonly docker: () => DockerEngine;
+  readonly findEcsAgent: () => Promise<FoundEcsAgent>;
+  /** The hosted zone of the flags; the region is the ECS agent's, where the environment names none. */
+  readonly hostedZone: (host: { readonly region: string }) => HostedZone;
+  readonly hostAddresses: () => Promise<Addresses>;
+  readonly bootId: () => Promise<string | undefined>;
+  readonly journal: (name: string) => JournalStore;
+}
+
+export const systemEdges = (config: HostConfig, env: Surroundings["env"]): Edges => ({
+  docker: () => dockerEngine(),
+  findEcsAgent: async () => findEcsAgent(await introspectionUrls(config)),
+  hostedZone: ({ region }) =>
+    hostedZone({ zoneId: config.hostedZoneId, region: env["AWS_REGION"] || region }),
+  hostAddresses: () => hostAddresses(env),
+  bootId: readBootId,
+  journal: (name) => journalFile(config.stateDir, name),
+});
