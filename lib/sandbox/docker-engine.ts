@@ -25,7 +25,8 @@ import {
 /** A Docker engine to read from: the HTTP API on a unix socket, driven by its own methods only. */
 
 /** Engines 20.10, 25 and 29. From 1.52 on events have no `status`, `id` and `from`. */
-type DockerApiVersion = "1.41" | "1.44" | "1.52";
+export const DOCKER_API_VERSIONS = ["1.41", "1.44", "1.52"] as const;
+export type DockerApiVersion = (typeof DOCKER_API_VERSIONS)[number];
 
 export interface DockerStandInOptions {
   /** Must not exist yet: an existing socket is somebody else's engine. */
@@ -129,7 +130,7 @@ export interface DockerStandIn {
   close(): Promise<void>;
 }
 
-/** Release and oldest API version of each: Docker's release notes and API version history. */
+/** Release and oldest API version of each: `api/common_unix.go` at v20.10.24, `daemon/config/config.go` since 25. */
 const engines: Readonly<Record<DockerApiVersion, { release: string; minimum: number }>> = {
   "1.41": { release: "20.10.24", minimum: 12 },
   "1.44": { release: "25.0.0", minimum: 24 },
@@ -174,27 +175,26 @@ const filterable = (raw: unknown): FilterableEvent => {
   };
 };
 
-/** Seconds, with up to nine digits of a fraction that count: the only form the engine reads. */
-const parseTime = (parameter: string | null, name: string, apiMinor: number) => {
+/**
+ * Seconds, with up to nine digits of a fraction that count: the only form the engine reads. These engines call anything
+ * else an error of their own, 500: moby `daemon/internal/timestamp/timestamp.go` at docker-v29.0.0.
+ */
+const parseTime = (parameter: string | null) => {
   if (parameter === null || parameter === "") return undefined;
-  const legacy = apiMinor <= 41;
   const at = parameter.indexOf(".");
   const seconds = at === -1 ? parameter : parameter.slice(0, at);
   const fraction = at === -1 ? "0" : parameter.slice(at + 1);
-  const bad = (part: string) =>
-    legacy
-      ? new RefusedParameter(500, `strconv.ParseInt: parsing "${part}": invalid syntax`)
-      : new RefusedParameter(400, `invalid value for '${name}': invalid timestamp "${parameter}"`);
-  if (!/^[+-]?\d+$/.test(seconds)) throw bad(seconds);
-  if (!(legacy ? /^\d+$/ : /^\d{0,20}$/).test(fraction)) throw bad(fraction);
+  for (const part of [seconds, fraction]) {
+    if (/^[+-]?\d+$/.test(part)) continue;
+    throw new RefusedParameter(500, `strconv.ParseInt: parsing "${part}": invalid syntax`);
+  }
   return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
 };
 
-const parseLimit = (parameter: string | null, apiMinor: number): number => {
+const parseLimit = (parameter: string | null): number => {
   if (parameter === null || parameter === "") return 0;
   if (/^[+-]?\d+$/.test(parameter)) return Number(parameter);
-  const status = apiMinor <= 41 ? 500 : 400;
-  throw new RefusedParameter(status, `strconv.Atoi: parsing "${parameter}": invalid syntax`);
+  throw new RefusedParameter(500, `strconv.Atoi: parsing "${parameter}": invalid syntax`);
 };
 
 /** moby `httputils.BoolValue`. */
@@ -276,7 +276,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   };
 
   const perform = (id: string, action: ContainerAction): void => {
-    const step = act(containerOf(id), action, wallMs());
+    const step = act(containerOf(id), action, wallMs(), engineMinor);
     if (step.container === undefined) containers.delete(id);
     else containers.set(id, step.container);
     for (const event of step.events) publishOwn(event);
@@ -345,7 +345,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   const list = (query: URLSearchParams, apiMinor: number) => {
     const filters = parseFilters(query.get("filters") ?? "", engineMinor);
     checkListFilters(filters, engineMinor);
-    const limit = parseLimit(query.get("limit"), engineMinor);
+    const limit = parseLimit(query.get("limit"));
     const all = isTrue(query.get("all")) || limit > 0 || filters.has("status");
     const shown = [...containers.values()].reverse().filter((container) => {
       if (!all && !isRunning(container)) return false;
@@ -360,7 +360,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
       });
     });
     return (limit > 0 ? shown.slice(0, limit) : shown).map((container) =>
-      summaryOf(container, wallMs(), apiMinor),
+      summaryOf(container, wallMs(), { apiMinor, engineMinor }),
     );
   };
 
@@ -390,8 +390,8 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
 
   /** The past, when `since` or `until` is given; then what happens, up to `until`. */
   const streamEvents = (response: ServerResponse, query: URLSearchParams, apiMinor: number) => {
-    const since = parseTime(query.get("since"), "since", engineMinor);
-    const until = parseTime(query.get("until"), "until", engineMinor);
+    const since = parseTime(query.get("since"));
+    const until = parseTime(query.get("until"));
     if (since !== undefined && until !== undefined && until < since) {
       const asked = `\`since\` time (${query.get("since")})`;
       throw new RefusedParameter(
@@ -403,7 +403,8 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
     checkEventFilters(filters, engineMinor);
 
     const legacy = apiMinor < 52;
-    response.writeHead(200, { "Content-Type": legacy ? "application/json" : "application/jsonl" });
+    // What a client gets that asks for no other type with an Accept header; this stand-in has no other.
+    response.writeHead(200, { "Content-Type": "application/json" });
     response.flushHeaders();
     if (since !== undefined || until !== undefined) {
       // Walks back from the newest and stops at the first that is too old, as moby does.
@@ -484,8 +485,8 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
     if (major < 1 || apiMinor < minimum) {
       const least = `Minimum supported API version is 1.${minimum}, please upgrade your client to a newer version`;
       const message = `client version ${asked} is too old. ${least}`;
-      if (engineMinor > 41) return refuse(response, 400, message);
-      // 20.10 speaks to clients older than 1.24 in plain text.
+      if (major > 1 || apiMinor >= 24) return refuse(response, 400, message);
+      // An engine speaks to clients older than 1.24 in plain text.
       send(response, 400, "text/plain; charset=utf-8", `${message}\n`);
       return 400;
     }
@@ -496,6 +497,10 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
       case "/_ping":
         response.setHeader("Cache-Control", "no-cache, no-store, must-revalidate");
         response.setHeader("Pragma", "no-cache");
+        if (engineMinor > 41) {
+          response.setHeader("Builder-Version", "2");
+          response.setHeader("Swarm", "inactive");
+        }
         send(response, 200, "text/plain; charset=utf-8", method === "HEAD" ? "" : "OK");
         return 200;
       case "/version":
@@ -508,7 +513,11 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
         streamEvents(response, query, apiMinor);
         return 200;
       default:
-        sendJson(response, 200, inspectOf(find(decodeURIComponent(inspected ?? "")), apiMinor));
+        sendJson(
+          response,
+          200,
+          inspectOf(find(decodeURIComponent(inspected ?? "")), { apiMinor, engineMinor }),
+        );
         return 200;
     }
   };

@@ -96,26 +96,35 @@ export const checkEventFilters = (filters: Filters, apiMinor: number): void => {
   }
 };
 
+/** Wordings: moby `daemon/list.go` at v20.10.24, v25.0.0 and docker-v29.0.0. */
+const refusedState = (value: string, apiMinor: number): string => {
+  if (apiMinor <= 41) return `Invalid filter 'status=${value}'`;
+  const why = `invalid value for state (${value}): must be one of ${[...states].join(", ")}`;
+  return `invalid filter 'status=${value}'${apiMinor < 52 ? "" : `: ${why}`}`;
+};
+
+const refusedHealth = (value: string, apiMinor: number): string => {
+  if (apiMinor <= 41) return `Unrecognised filter value for health: ${value}`;
+  if (apiMinor < 52) return `unrecognized filter value for health: ${value}`;
+  const why = `invalid value for health (${value}): must be one of ${[...healths].join(", ")}`;
+  return `invalid filter 'health=${value}': ${why}`;
+};
+
 /** Raises RefusedParameter: 400 for what the engine refuses, 501 for what only the engine knows. */
 export const checkListFilters = (filters: Filters, apiMinor: number): void => {
-  const legacy = apiMinor <= 41;
-  const invalid = `${legacy ? "I" : "i"}nvalid filter`;
   for (const [key, wanted] of filters) {
     if (otherListKeys.has(key)) {
       throw new RefusedParameter(501, `filter '${key}' is not part of this stand-in`);
     }
-    if (!modelledListKeys.has(key)) throw new RefusedParameter(400, `${invalid} '${key}'`);
+    if (!modelledListKeys.has(key)) {
+      throw new RefusedParameter(400, `${apiMinor <= 41 ? "I" : "i"}nvalid filter '${key}'`);
+    }
     for (const value of wanted) {
       if (key === "status" && !states.has(value)) {
-        throw new RefusedParameter(400, `${invalid} 'status=${value}'`);
+        throw new RefusedParameter(400, refusedState(value, apiMinor));
       }
       if (key === "health" && !healths.has(value)) {
-        throw new RefusedParameter(
-          400,
-          legacy
-            ? `Unrecognised filter value for health: ${value}`
-            : `${invalid} 'health=${value}'`,
-        );
+        throw new RefusedParameter(400, refusedHealth(value, apiMinor));
       }
     }
   }

@@ -1,7 +1,8 @@
 /**
  * The life of one container as dockerd lives it: what an action makes of it, and which events it
  * emits in which order. Orders: section 5 of the fact sheet on Docker events (dockerd 20.10.24),
- * network events included. Pure: times are given, in milliseconds since the epoch.
+ * network events included. What differs between engines: moby's sources at v20.10.24, v25.0.0 and
+ * docker-v29.0.0. Pure: times are given, in milliseconds since the epoch.
  */
 
 export type Health = "starting" | "healthy" | "unhealthy";
@@ -42,6 +43,13 @@ interface EventDraft {
   readonly Type: "container" | "network";
   readonly Action: string;
   readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
+}
+
+/** When, and to which engine, something happens. */
+interface Moment {
+  readonly ms: number;
+  /** The minor version of the engine's newest API: 41, 44 or 52. */
+  readonly engineMinor: number;
 }
 
 /** The container after the action (undefined once removed) and the events, in order. */
@@ -146,10 +154,17 @@ const ended = (container: ContainerState, atMs: number, exitCode: number): Conta
   ...(container.healthcheck ? { health: "unhealthy" } : {}),
 });
 
-const died = (container: ContainerState, exitCode: number): readonly EventDraft[] => [
-  said(container, "die", { exitCode: String(exitCode) }),
-  ...wired(container, "disconnect"),
-];
+/** How long it ran, in whole seconds, is told since Docker 23: moby `daemon/monitor.go`. */
+const died = (container: ContainerState, exitCode: number, at: Moment): readonly EventDraft[] => {
+  const ranMs = Math.max(0, at.ms - (container.startedMs ?? at.ms));
+  return [
+    said(container, "die", {
+      exitCode: String(exitCode),
+      ...(at.engineMinor > 41 && { execDuration: String(Math.floor(ranMs / 1000)) }),
+    }),
+    ...wired(container, "disconnect"),
+  ];
+};
 
 const killed = (container: ContainerState, signal: number): EventDraft =>
   said(container, "kill", { signal: String(signal) });
@@ -172,36 +187,36 @@ const start = (container: ContainerState, atMs: number): Step => {
   };
 };
 
-const stop = (container: ContainerState, ignoresTerm: boolean, atMs: number): Step => {
+const stop = (container: ContainerState, ignoresTerm: boolean, at: Moment): Step => {
   if (!isRunning(container)) return { container, events: [] };
   const paused = container.status === "paused";
   // A paused process cannot act on the first signal; observed were two kills around the unpause.
   const forced = ignoresTerm || paused;
   const exitCode = forced ? exitOfKilled : 0;
   return {
-    container: ended(container, atMs, exitCode),
+    container: ended(container, at.ms, exitCode),
     events: [
       killed(container, stopSignalOf(container)),
       ...(paused ? [said(container, "unpause")] : []),
       ...(forced ? [killed(container, 9)] : []),
-      ...died(container, exitCode),
+      ...died(container, exitCode, at),
       said(container, "stop"),
     ],
   };
 };
 
 /** Signal 9 and the container's own stop signal end it; it survives every other. */
-const kill = (container: ContainerState, signal: number, atMs: number): Step => {
+const kill = (container: ContainerState, signal: number, at: Moment): Step => {
   mustRun(container, "kill");
   const ends = signal === 9 || signal === stopSignalOf(container);
   if (!ends) return { container, events: [killed(container, signal)] };
   const exitCode = signal === 9 ? exitOfKilled : 0;
   return {
-    container: ended(container, atMs, exitCode),
+    container: ended(container, at.ms, exitCode),
     events: [
       killed(container, signal),
       ...(container.status === "paused" ? [said(container, "unpause")] : []),
-      ...died(container, exitCode),
+      ...died(container, exitCode, at),
     ],
   };
 };
@@ -213,20 +228,20 @@ const then = (step: Step, next: (container: ContainerState) => Step): Step => {
   return { container: after.container, events: [...step.events, ...after.events] };
 };
 
-const remove = (container: ContainerState, force: boolean, atMs: number): Step => {
+const remove = (container: ContainerState, force: boolean, at: Moment): Step => {
   if (isRunning(container) && !force) {
     throw new Error(`remove: expected a stopped container or force, got ${container.status}`);
   }
   const still: Step = { container, events: [] };
-  return then(isRunning(container) ? kill(container, 9, atMs) : still, (dead) => ({
+  return then(isRunning(container) ? kill(container, 9, at) : still, (dead) => ({
     container: undefined,
     events: [said(dead, "destroy")],
   }));
 };
 
-const crash = (container: ContainerState, exitCode: number, atMs: number): Step => {
+const crash = (container: ContainerState, exitCode: number, at: Moment): Step => {
   mustRun(container, "crash");
-  return { container: ended(container, atMs, exitCode), events: died(container, exitCode) };
+  return { container: ended(container, at.ms, exitCode), events: died(container, exitCode, at) };
 };
 
 const pause = (container: ContainerState): Step => {
@@ -262,20 +277,26 @@ const changeHealth = (container: ContainerState, health: "healthy" | "unhealthy"
 };
 
 /** What the action makes of the container. Raises Error for what dockerd refuses with 409. */
-export const act = (container: ContainerState, action: ContainerAction, atMs: number): Step => {
+export const act = (
+  container: ContainerState,
+  action: ContainerAction,
+  atMs: number,
+  engineMinor = 52,
+): Step => {
+  const at: Moment = { ms: atMs, engineMinor };
   switch (action.verb) {
     case "create":
       return { container, events: [said(container, "create")] };
     case "start":
       return start(container, atMs);
     case "stop":
-      return stop(container, action.ignoresTerm ?? false, atMs);
+      return stop(container, action.ignoresTerm ?? false, at);
     case "kill":
-      return kill(container, action.signal ?? 9, atMs);
+      return kill(container, action.signal ?? 9, at);
     case "crash":
-      return crash(container, action.exitCode ?? 1, atMs);
+      return crash(container, action.exitCode ?? 1, at);
     case "oom": {
-      const dead = crash(container, exitOfKilled, atMs);
+      const dead = crash(container, exitOfKilled, at);
       return {
         container: dead.container && { ...dead.container, oomKilled: true },
         events: [said(container, "oom"), ...dead.events],
@@ -283,15 +304,15 @@ export const act = (container: ContainerState, action: ContainerAction, atMs: nu
     }
     case "restart":
       return then(
-        then(stop(container, false, atMs), (stopped) => start(stopped, atMs)),
+        then(stop(container, false, at), (stopped) => start(stopped, atMs)),
         (running) => ({ container: running, events: [said(running, "restart")] }),
       );
     case "autoRestart":
-      return then(crash(container, 1, atMs), (dead) =>
+      return then(crash(container, 1, at), (dead) =>
         start({ ...dead, restartCount: dead.restartCount + 1 }, atMs),
       );
     case "remove":
-      return remove(container, action.force ?? false, atMs);
+      return remove(container, action.force ?? false, at);
     case "pause":
       return pause(container);
     case "unpause":
@@ -308,7 +329,7 @@ const imageIdOf = (container: ContainerState): string =>
   `sha256:${Buffer.from(container.image).toString("hex").padEnd(64, "0").slice(0, 64)}`;
 
 /** The address is the network's only while the container runs. */
-const endpoint = (container: ContainerState, network: string) => {
+const endpoint = (container: ContainerState, network: string, engineMinor: number) => {
   const live = isRunning(container);
   const address = live ? (container.address ?? "") : "";
   return {
@@ -325,12 +346,14 @@ const endpoint = (container: ContainerState, network: string) => {
     GlobalIPv6PrefixLen: 0,
     MacAddress: "",
     DriverOpts: null,
+    ...(engineMinor >= 44 && { DNSNames: null }),
+    ...(engineMinor >= 48 && { GwPriority: 0 }),
   };
 };
 
-const networksOf = (container: ContainerState) => {
+const networksOf = (container: ContainerState, engineMinor: number) => {
   const network = networkOf(container);
-  return network === undefined ? {} : { [network]: endpoint(container, network) };
+  return network === undefined ? {} : { [network]: endpoint(container, network, engineMinor) };
 };
 
 const age = (ms: number): string => {
@@ -362,8 +385,18 @@ const statusLine = (container: ContainerState, atMs: number): string => {
 
 const command = ["/app", "serve"] as const;
 
+/** Which API version a client asks for, and the newest that its engine has. */
+interface Versions {
+  readonly apiMinor: number;
+  readonly engineMinor: number;
+}
+
 /** One element of GET /containers/json. The health summary came with API 1.52. */
-export const summaryOf = (container: ContainerState, atMs: number, apiMinor: number) => ({
+export const summaryOf = (
+  container: ContainerState,
+  atMs: number,
+  { apiMinor, engineMinor }: Versions,
+) => ({
   Id: container.id,
   Names: [`/${container.name}`],
   Image: container.image,
@@ -376,12 +409,54 @@ export const summaryOf = (container: ContainerState, atMs: number, apiMinor: num
   Status: statusLine(container, atMs),
   HostConfig: { NetworkMode: container.networkMode },
   ...(apiMinor < 52 ? {} : { Health: { Status: container.health ?? "none", FailingStreak: 0 } }),
-  NetworkSettings: { Networks: networksOf(container) },
+  NetworkSettings: { Networks: networksOf(container, engineMinor) },
   Mounts: [],
 });
 
-/** GET /containers/{id}/json. The address outside `Networks` is gone since API 1.52. */
-export const inspectOf = (container: ContainerState, apiMinor: number) => ({
+/** What describes the default bridge network outside of `Networks`, empty for a container that is in another one. */
+const bridgeFields = (container: ContainerState, engineMinor: number) => {
+  const bridge = endpoint(
+    networkOf(container) === "bridge" ? container : { ...container, status: "created" },
+    "bridge",
+    engineMinor,
+  );
+  return {
+    EndpointID: bridge.EndpointID,
+    Gateway: bridge.Gateway,
+    GlobalIPv6Address: bridge.GlobalIPv6Address,
+    GlobalIPv6PrefixLen: bridge.GlobalIPv6PrefixLen,
+    IPAddress: bridge.IPAddress,
+    IPPrefixLen: bridge.IPPrefixLen,
+    IPv6Gateway: bridge.IPv6Gateway,
+    MacAddress: bridge.MacAddress,
+  };
+};
+
+/**
+ * The fields that API 1.52 removed: an older engine has them all for every container, a new one fills those of the
+ * bridge network in for older clients: moby `daemon/server/router/container/inspect.go` at docker-v29.0.0.
+ */
+const legacyNetworkSettings = (
+  container: ContainerState,
+  { apiMinor, engineMinor }: Versions,
+): Readonly<Record<string, unknown>> => {
+  if (apiMinor >= 52) return {};
+  if (engineMinor >= 52) {
+    return networkOf(container) === "bridge" ? bridgeFields(container, engineMinor) : {};
+  }
+  return {
+    Bridge: "",
+    HairpinMode: false,
+    LinkLocalIPv6Address: "",
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    ...bridgeFields(container, engineMinor),
+  };
+};
+
+/** GET /containers/{id}/json. */
+export const inspectOf = (container: ContainerState, versions: Versions) => ({
   Id: container.id,
   Created: timestamp(container.createdMs),
   Path: command[0],
@@ -425,15 +500,10 @@ export const inspectOf = (container: ContainerState, apiMinor: number) => ({
     ...(container.healthcheck ? { Healthcheck: { Test: ["CMD-SHELL", "true"] } } : {}),
   },
   NetworkSettings: {
+    SandboxID: "",
+    SandboxKey: "",
     Ports: {},
-    ...(apiMinor < 52
-      ? {
-          IPAddress:
-            networkOf(container) === "bridge" && isRunning(container)
-              ? (container.address ?? "")
-              : "",
-        }
-      : {}),
-    Networks: networksOf(container),
+    ...legacyNetworkSettings(container, versions),
+    Networks: networksOf(container, versions.engineMinor),
   },
 });

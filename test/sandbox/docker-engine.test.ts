@@ -7,6 +7,8 @@ import Docker from "dockerode";
 import {
   type ContainerSpec,
   type ContainerView,
+  DOCKER_API_VERSIONS,
+  type DockerApiVersion,
   type DockerStandIn,
   type DockerStandInOptions,
   dockerStandIn,
@@ -29,8 +31,19 @@ const filtered = (filters: Record<string, string[]>) => ({ filters: JSON.stringi
 
 let folder: string;
 let opened: DockerStandIn[];
+let version: DockerApiVersion;
+
+/** Tests of what engines of all API versions have in common. */
+const describeEach = (what: string, tests: () => void) =>
+  describe.each(DOCKER_API_VERSIONS)(`API %s: ${what}`, (apiVersion) => {
+    beforeEach(() => {
+      version = apiVersion;
+    });
+    tests();
+  });
 
 beforeEach(async () => {
+  version = "1.52";
   folder = await mkdtemp(join(tmpdir(), "docker-"));
   opened = [];
 });
@@ -42,7 +55,7 @@ afterEach(async () => {
 
 const engineOf = async (options: Omit<DockerStandInOptions, "socketPath"> = {}) => {
   const socketPath = join(folder, `${opened.length}.sock`);
-  const engine = await dockerStandIn({ socketPath, ...options });
+  const engine = await dockerStandIn({ socketPath, apiVersion: version, ...options });
   opened.push(engine);
   return { engine, docker: new Docker({ socketPath }) };
 };
@@ -106,7 +119,7 @@ const ask = (socketPath: string, path: string, method = "GET") =>
     asked.end();
   });
 
-describe("a container's life, as its events tell it", () => {
+describeEach("a container's life, as its events tell it", () => {
   test.each<[string, (engine: DockerStandIn) => void, readonly string[]]>([
     ["run", (engine) => void engine.run(), ["create", "start"]],
     [
@@ -288,20 +301,9 @@ describe("a container's life, as its events tell it", () => {
     const { engine } = await engineOf();
     expect(() => drive(engine)).toThrow(message);
   });
-
-  it("a label named like a detail of the event overwrites it", async () => {
-    const given = await engineOf();
-    const seen = await watch(given, { event: ["die"] }, () => {
-      given.engine.crash(
-        given.engine.run({ labels: { exitCode: "99", name: "x" }, name: "web" }),
-        5,
-      );
-    });
-    expect(seen[0]?.Actor.Attributes).toEqual({ exitCode: "99", image: "app:1", name: "web" });
-  });
 });
 
-describe("GET /events", () => {
+describeEach("GET /events", () => {
   it("shows only what all filters let through", async () => {
     const given = await engineOf();
     let web = "";
@@ -313,47 +315,6 @@ describe("GET /events", () => {
     });
     expect(seen.map(named)).toEqual(["start", "die(0)"]);
     expect(seen.map(({ Actor }) => Actor.ID)).toEqual([web, web]);
-  });
-
-  it.each([
-    ["1.41", true],
-    ["1.44", true],
-    ["1.52", false],
-  ] as const)("API %s repeats the old fields: %p", async (apiVersion, legacy) => {
-    const given = await engineOf({ apiVersion, wallMs: () => 1_700_000_000_123.5 });
-    const seen = await watch(given, {}, () => {
-      given.engine.run({ id: "a".repeat(64), name: "web", networkMode: "bridge" });
-    });
-    const [create, connect] = seen;
-    expect(create).toEqual({
-      ...(legacy ? { status: "create", id: "a".repeat(64), from: "app:1" } : {}),
-      Type: "container",
-      Action: "create",
-      Actor: { ID: "a".repeat(64), Attributes: { image: "app:1", name: "web" } },
-      scope: "local",
-      time: 1_700_000_000,
-      timeNano: 1_700_000_000_123_500_000,
-    });
-    expect(Object.keys(connect ?? {})).toEqual([
-      "Type",
-      "Action",
-      "Actor",
-      "scope",
-      "time",
-      "timeNano",
-    ]);
-  });
-
-  it("an older client gets the old fields from a new engine", async () => {
-    let nowMs = 1_700_000_000_000;
-    const { engine } = await engineOf({ wallMs: () => nowMs });
-    engine.create();
-    nowMs += 5000;
-    const old = await ask(engine.socketPath, "/v1.44/events?until=1700000001");
-    const current = await ask(engine.socketPath, "/v1.52/events?until=1700000001");
-    expect([old.type, current.type]).toEqual(["application/json", "application/jsonl"]);
-    expect(JSON.parse(old.body)).toMatchObject({ status: "create", ...JSON.parse(current.body) });
-    expect(JSON.parse(current.body)).not.toHaveProperty("status");
   });
 
   it("replays from `since` on, which is inclusive, then stays open", async () => {
@@ -438,27 +399,6 @@ describe("GET /events", () => {
     expect(first?.timeNano).toBeLessThan(second?.timeNano ?? 0);
   });
 
-  it.each([
-    ["1.41", "since=5&until=1", 400, "`since` time (5) cannot be after `until` time (1)"],
-    ["1.41", "since=abc", 500, 'strconv.ParseInt: parsing "abc": invalid syntax'],
-    ["1.41", "since=10m", 500, 'strconv.ParseInt: parsing "10m": invalid syntax'],
-    ["1.41", "since=1.", 500, 'strconv.ParseInt: parsing "": invalid syntax'],
-    ["1.52", "since=1.x", 400, `invalid value for 'since': invalid timestamp "1.x"`],
-    ["1.52", "until=x", 400, `invalid value for 'until': invalid timestamp "x"`],
-    ["1.52", "filters=xx", 400, "invalid filter"],
-    ["1.52", "filters=%7B%22lable%22%3A%5B%5D%7D", 400, "invalid filter 'lable'"],
-  ] as const)("API %s refuses ?%s", async (apiVersion, query, status, message) => {
-    const { engine } = await engineOf({ apiVersion });
-    const answer = await ask(engine.socketPath, `/events?${query}`);
-    expect([answer.status, JSON.parse(answer.body)]).toEqual([status, { message }]);
-  });
-
-  it("ignores an unknown filter on API 1.41", async () => {
-    const { engine } = await engineOf({ apiVersion: "1.41" });
-    const query = `until=1&filters=${encodeURIComponent('{"lable":["a"]}')}`;
-    expect((await ask(engine.socketPath, `/events?${query}`)).status).toBe(200);
-  });
-
   it("carries the recorded events of a real engine through the filters", async () => {
     const recorded = await readFile(new URL("docker-events.jsonl", import.meta.url), "utf8");
     const lines = recorded.trim().split("\n");
@@ -534,7 +474,7 @@ describe("GET /events", () => {
   });
 });
 
-describe("GET /containers", () => {
+describeEach("GET /containers", () => {
   it("lists running containers by label, newest first", async () => {
     const { engine, docker } = await engineOf();
     const labels = { [label]: "web" };
@@ -643,33 +583,191 @@ describe("GET /containers", () => {
       json: { message: "No such container: x" },
     });
   });
+});
+
+describe("what differs between engines", () => {
+  it.each([
+    ["1.41", {}],
+    ["1.44", { execDuration: "3" }],
+    ["1.52", { execDuration: "3" }],
+  ] as const)("API %s tells at its end how long a container ran: %j", async (apiVersion, told) => {
+    let nowMs = 1_700_000_000_000;
+    const given = await engineOf({ apiVersion, wallMs: () => nowMs });
+    const seen = await watch(given, { event: ["die"] }, () => {
+      const id = given.engine.run({ name: "web" });
+      nowMs += 3999;
+      given.engine.crash(id, 5);
+    });
+    expect(seen[0]?.Actor.Attributes).toEqual({
+      ...told,
+      exitCode: "5",
+      image: "app:1",
+      name: "web",
+    });
+  });
+
+  it("a label named like a detail of the event overwrites it", async () => {
+    const given = await engineOf({ apiVersion: "1.41" });
+    const seen = await watch(given, { event: ["die"] }, () => {
+      given.engine.crash(
+        given.engine.run({ labels: { exitCode: "99", name: "x" }, name: "web" }),
+        5,
+      );
+    });
+    expect(seen[0]?.Actor.Attributes).toEqual({ exitCode: "99", image: "app:1", name: "web" });
+  });
 
   it.each([
-    ["1.41", ""],
-    ["1.52", undefined],
-  ] as const)("API %s: the address outside Networks is %p", async (apiVersion, address) => {
-    const { engine, docker } = await engineOf({ apiVersion });
-    const id = engine.run();
-    const { NetworkSettings } = await docker.getContainer(id).inspect();
-    expect(Reflect.get(NetworkSettings, "IPAddress")).toBe(address);
+    ["1.41", true],
+    ["1.44", true],
+    ["1.52", false],
+  ] as const)("API %s repeats the old fields: %p", async (apiVersion, legacy) => {
+    const given = await engineOf({ apiVersion, wallMs: () => 1_700_000_000_123.5 });
+    const seen = await watch(given, {}, () => {
+      given.engine.run({ id: "a".repeat(64), name: "web", networkMode: "bridge" });
+    });
+    const [create, connect] = seen;
+    expect(create).toEqual({
+      ...(legacy ? { status: "create", id: "a".repeat(64), from: "app:1" } : {}),
+      Type: "container",
+      Action: "create",
+      Actor: { ID: "a".repeat(64), Attributes: { image: "app:1", name: "web" } },
+      scope: "local",
+      time: 1_700_000_000,
+      timeNano: 1_700_000_000_123_500_000,
+    });
+    expect(Object.keys(connect ?? {})).toEqual([
+      "Type",
+      "Action",
+      "Actor",
+      "scope",
+      "time",
+      "timeNano",
+    ]);
   });
+
+  it("an older client gets the old fields from a new engine", async () => {
+    let nowMs = 1_700_000_000_000;
+    const { engine } = await engineOf({ wallMs: () => nowMs });
+    engine.create();
+    nowMs += 5000;
+    const old = await ask(engine.socketPath, "/v1.44/events?until=1700000001");
+    const current = await ask(engine.socketPath, "/v1.52/events?until=1700000001");
+    // What a client gets that asks for no type of its own.
+    expect([old.type, current.type]).toEqual(["application/json", "application/json"]);
+    expect(JSON.parse(old.body)).toMatchObject({ status: "create", ...JSON.parse(current.body) });
+    expect(JSON.parse(current.body)).not.toHaveProperty("status");
+  });
+
+  it.each([
+    ["1.41", "since=5&until=1", 400, "`since` time (5) cannot be after `until` time (1)"],
+    ["1.41", "since=abc", 500, 'strconv.ParseInt: parsing "abc": invalid syntax'],
+    ["1.41", "since=10m", 500, 'strconv.ParseInt: parsing "10m": invalid syntax'],
+    ["1.41", "since=1.", 500, 'strconv.ParseInt: parsing "": invalid syntax'],
+    ["1.44", "since=1.x", 500, 'strconv.ParseInt: parsing "x": invalid syntax'],
+    ["1.52", "until=x", 500, 'strconv.ParseInt: parsing "x": invalid syntax'],
+    ["1.44", "filters=xx", 400, "invalid filter"],
+    ["1.52", "filters=xx", 400, "invalid filter"],
+    ["1.52", "filters=%7B%22lable%22%3A%5B%5D%7D", 400, "invalid filter 'lable'"],
+  ] as const)("API %s refuses ?%s", async (apiVersion, query, status, message) => {
+    const { engine } = await engineOf({ apiVersion });
+    const answer = await ask(engine.socketPath, `/events?${query}`);
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([status, { message }]);
+  });
+
+  it.each(["1.41", "1.44"] as const)("API %s ignores an unknown filter", async (apiVersion) => {
+    const { engine } = await engineOf({ apiVersion });
+    const query = `until=1&filters=${encodeURIComponent('{"lable":["a"]}')}`;
+    expect((await ask(engine.socketPath, `/events?${query}`)).status).toBe(200);
+  });
+
+  it.each([
+    ["1.41", "", "172.17.0.2"],
+    ["1.44", "", "172.17.0.2"],
+    ["1.52", undefined, undefined],
+  ] as const)(
+    "API %s: outside of Networks the address is %p, on the default bridge %p",
+    async (apiVersion, elsewhere, onBridge) => {
+      const { engine, docker } = await engineOf({ apiVersion });
+      const address = "172.17.0.2";
+      const outside = async (networkMode: string) => {
+        const id = engine.run({ networkMode, address });
+        const { NetworkSettings } = await docker.getContainer(id).inspect();
+        expect(NetworkSettings.Networks[networkMode]?.IPAddress).toBe(address);
+        return Reflect.get(NetworkSettings, "IPAddress");
+      };
+      expect(await outside("own")).toBe(elsewhere);
+      expect(await outside("bridge")).toBe(onBridge);
+    },
+  );
+
+  it.each([
+    ["1.41", undefined, []],
+    ["1.44", undefined, ["DNSNames"]],
+    ["1.52", { Status: "starting", FailingStreak: 0 }, ["DNSNames", "GwPriority"]],
+  ] as const)(
+    "API %s lists health as %j and networks with %j",
+    async (apiVersion, health, more) => {
+      const { engine, docker } = await engineOf({ apiVersion });
+      engine.run({ networkMode: "bridge", healthcheck: true });
+      const [listed] = await docker.listContainers();
+      expect(Reflect.get(listed ?? {}, "Health")).toEqual(health);
+      expect(Object.keys(listed?.NetworkSettings.Networks["bridge"] ?? {})).toEqual([
+        ..."IPAMConfig Links Aliases NetworkID EndpointID Gateway IPAddress IPPrefixLen".split(" "),
+        ..."IPv6Gateway GlobalIPv6Address GlobalIPv6PrefixLen MacAddress DriverOpts".split(" "),
+        ...more,
+      ]);
+    },
+  );
+
+  it("an older client gets the fields of the bridge network back from a new engine, and no health", async () => {
+    const { engine } = await engineOf({ apiVersion: "1.52" });
+    const bridge = engine.run({ networkMode: "bridge", address: "172.17.0.2" });
+    const own = engine.run({ networkMode: "own", address: "172.18.0.2" });
+    const settings = async (id: string) =>
+      JSON.parse((await ask(engine.socketPath, `/v1.44/containers/${id}/json`)).body)
+        .NetworkSettings;
+    expect(await settings(bridge)).toMatchObject({ IPAddress: "172.17.0.2", IPPrefixLen: 16 });
+    expect(await settings(bridge)).not.toHaveProperty("Bridge");
+    expect(await settings(own)).not.toHaveProperty("IPAddress");
+    const listed = JSON.parse((await ask(engine.socketPath, "/v1.44/containers/json")).body);
+    expect(listed[0]).not.toHaveProperty("Health");
+  });
+
+  it.each(DOCKER_API_VERSIONS)(
+    "API %s tells an ancient client in plain text",
+    async (apiVersion) => {
+      const { engine } = await engineOf({ apiVersion });
+      const answer = await ask(engine.socketPath, "/v1.1/version");
+      expect([answer.status, answer.type]).toEqual([400, "text/plain; charset=utf-8"]);
+      expect(answer.body).toMatch(/^client version 1\.1 is too old\. .*\n$/);
+    },
+  );
 });
 
 describe("the API around it", () => {
-  it("answers ping and version with its API version", async () => {
-    const { engine, docker } = await engineOf({ apiVersion: "1.41" });
-    expect(String(await docker.ping())).toBe("OK");
-    expect(await docker.version()).toMatchObject({
-      Version: "20.10.24",
-      ApiVersion: "1.41",
-      MinAPIVersion: "1.12",
-    });
-    expect(await ask(engine.socketPath, "/_ping", "HEAD")).toMatchObject({ status: 200, body: "" });
-  });
+  it.each([
+    ["1.41", "20.10.24", "1.12"],
+    ["1.44", "25.0.0", "1.24"],
+    ["1.52", "29.0.0", "1.44"],
+  ] as const)(
+    "answers ping and version with API %s",
+    async (ApiVersion, Version, MinAPIVersion) => {
+      const { engine, docker } = await engineOf({ apiVersion: ApiVersion });
+      expect(String(await docker.ping())).toBe("OK");
+      expect(await docker.version()).toMatchObject({ Version, ApiVersion, MinAPIVersion });
+      expect(await ask(engine.socketPath, "/_ping", "HEAD")).toMatchObject({
+        status: 200,
+        body: "",
+      });
+    },
+  );
 
   it.each([
     ["1.41", "/v1.41/version", 200, undefined],
     ["1.41", "/v1.12/version", 200, undefined],
+    ["1.44", "/v1.24/version", 200, undefined],
+    ["1.44", "/v1.44/version", 200, undefined],
     ["1.52", "/v1.44/containers/json", 200, undefined],
     [
       "1.41",
@@ -698,13 +796,6 @@ describe("the API around it", () => {
     const answer = await ask(engine.socketPath, path);
     expect(answer.status).toBe(status);
     if (message !== undefined) expect(JSON.parse(answer.body)).toEqual({ message });
-  });
-
-  it("tells an ancient client in plain text", async () => {
-    const { engine } = await engineOf({ apiVersion: "1.41" });
-    const answer = await ask(engine.socketPath, "/v1.1/version");
-    expect([answer.status, answer.type]).toEqual([400, "text/plain; charset=utf-8"]);
-    expect(answer.body).toMatch(/^client version 1\.1 is too old\. .*\n$/);
   });
 
   it("refuses everything that is not a read, and remembers it", async () => {
