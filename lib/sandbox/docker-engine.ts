@@ -96,8 +96,11 @@ export interface DockerStandIn {
   adopt(spec: ContainerSpec, running?: boolean): string;
   start(id: string): void;
   stop(id: string, options?: { readonly ignoresTerm?: boolean }): void;
-  /** Signal 9 (the default) and the container's stop signal end it; others only show in `kill`. */
-  kill(id: string, signal?: number): void;
+  /**
+   * Signal 9 (the default) ends it, and the container's stop signal unless it survives that for now; others only show in
+   * `kill`.
+   */
+  kill(id: string, signal?: number, options?: { readonly survives?: boolean }): void;
   crash(id: string, exitCode?: number): void;
   restart(id: string): void;
   /** What a restart policy does: the container dies and starts again. */
@@ -604,7 +607,8 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
     adopt: (spec, running = true) => place(spec, running),
     start: (id) => perform(id, { verb: "start" }),
     stop: (id, { ignoresTerm = false } = {}) => perform(id, { verb: "stop", ignoresTerm }),
-    kill: (id, signal = 9) => perform(id, { verb: "kill", signal }),
+    kill: (id, signal = 9, { survives = false } = {}) =>
+      perform(id, { verb: "kill", signal, survives }),
     crash: (id, exitCode = 1) => perform(id, { verb: "crash", exitCode }),
     restart: (id) => perform(id, { verb: "restart" }),
     autoRestart: (id) => perform(id, { verb: "autoRestart" }),

@@ -34,7 +34,7 @@ export interface ContainerState {
 export type ContainerAction =
   | { readonly verb: "create" | "start" | "restart" | "autoRestart" | "pause" | "unpause" | "oom" }
   | { readonly verb: "stop"; readonly ignoresTerm?: boolean }
-  | { readonly verb: "kill"; readonly signal?: number }
+  | { readonly verb: "kill"; readonly signal?: number; readonly survives?: boolean }
   | { readonly verb: "crash"; readonly exitCode?: number }
   | { readonly verb: "remove"; readonly force?: boolean }
   | { readonly verb: "health"; readonly health: "healthy" | "unhealthy" };
@@ -205,10 +205,15 @@ const stop = (container: ContainerState, ignoresTerm: boolean, at: Moment): Step
   };
 };
 
-/** Signal 9 and the container's own stop signal end it; it survives every other. */
-const kill = (container: ContainerState, signal: number, at: Moment): Step => {
+/** Signal 9 ends it, and its own stop signal unless it is in no hurry; it survives every other. */
+const kill = (
+  container: ContainerState,
+  signal: number,
+  at: Moment,
+  { survives = false }: { readonly survives?: boolean } = {},
+): Step => {
   mustRun(container, "kill");
-  const ends = signal === 9 || signal === stopSignalOf(container);
+  const ends = signal === 9 || (signal === stopSignalOf(container) && !survives);
   if (!ends) return { container, events: [killed(container, signal)] };
   const exitCode = signal === 9 ? exitOfKilled : 0;
   return {
@@ -292,7 +297,7 @@ export const act = (
     case "stop":
       return stop(container, action.ignoresTerm ?? false, at);
     case "kill":
-      return kill(container, action.signal ?? 9, at);
+      return kill(container, action.signal ?? 9, at, action);
     case "crash":
       return crash(container, action.exitCode ?? 1, at);
     case "oom": {

@@ -156,6 +156,15 @@ describeEach("a container's life, as its events tell it", () => {
       },
       ["create", "start", "kill(1)", "kill(10)"],
     ],
+    [
+      "a stop signal that it takes its time for",
+      (engine) => {
+        const id = engine.run();
+        engine.kill(id, 15, { survives: true });
+        engine.kill(id, 9, { survives: true });
+      },
+      ["create", "start", "kill(15)", "kill(9)", "die(137)"],
+    ],
     ["crash", (engine) => engine.crash(engine.run(), 3), ["create", "start", "die(3)"]],
     ["oom", (engine) => engine.oom(engine.run()), ["create", "start", "oom", "die(137)"]],
     [
