@@ -232,10 +232,17 @@ function failure(what: string, error: unknown): Unavailable | Fatal {
     );
   }
   if (status !== undefined && status >= 400 && status < 500) {
-    return new Fatal(`Docker refused ${what} with status ${status}`, { cause: error });
+    return new Fatal(`Docker refused ${what} with status ${status}`, { cause: words(error) });
   }
-  return new Unavailable("Docker", `did not answer ${what}`, { cause: error });
+  return new Unavailable("Docker", `did not answer ${what}`, { cause: words(error) });
 }
+
+/** The engine's own words, without what dockerode puts before them; any other error as it is. */
+function words(error: unknown): unknown {
+  const [, said] = (error instanceof Error && DOCKERODE.exec(error.message)) || [];
+  return said === undefined ? error : new Error(said);
+}
+const DOCKERODE = /^\(HTTP code \d+\) .*? - (.*?) *$/s;
 
 const statusOf = (error: unknown): number | undefined =>
   error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
