@@ -5,7 +5,12 @@ import { join } from "node:path";
 import Docker from "dockerode";
 import { GenericContainer } from "testcontainers";
 import { dockerEngine } from "../../lib/io/docker.ts";
-import { type DockerStandIn, dockerStandIn } from "../../lib/sandbox/docker-engine.ts";
+import {
+  DOCKER_API_VERSIONS,
+  type DockerApiVersion,
+  type DockerStandIn,
+  dockerStandIn,
+} from "../../lib/sandbox/docker-engine.ts";
 import {
   type EcsAgentOptions,
   type EcsAgentStandIn,
@@ -93,9 +98,18 @@ export const newTaskLabel = (): Readonly<Record<string, string>> => ({
   [TASK_LABEL]: taskArn(randomBytes(16).toString("hex")),
 });
 
+/** The simulated engine's API where a test does not say: another one for a run of them all, by SIMULATED_DOCKER_API. */
+function apiVersionOfRun(): DockerApiVersion {
+  const wanted = process.env["SIMULATED_DOCKER_API"] ?? "1.52";
+  const known = DOCKER_API_VERSIONS.find((version) => version === wanted);
+  if (known !== undefined) return known;
+  const all = DOCKER_API_VERSIONS.join(", ");
+  throw new Error(`SIMULATED_DOCKER_API: expected one of ${all}, got ${wanted}`);
+}
+
 export async function simulatedLab(
   options: LabOptions & {
-    readonly apiVersion?: "1.41" | "1.52";
+    readonly apiVersion?: DockerApiVersion;
     /** What the ECS agent tells; by default one awsvpc task for each container. */
     readonly tasks?: EcsAgentOptions["tasks"];
   } = {},
@@ -104,7 +118,7 @@ export async function simulatedLab(
   const folder = await temporaryFolder(stack);
   const engine = await dockerStandIn({
     socketPath: join(folder, "docker.sock"),
-    ...(options.apiVersion && { apiVersion: options.apiVersion }),
+    apiVersion: options.apiVersion ?? apiVersionOfRun(),
   });
   stack.defer(() => engine.close());
   const tasks = options.tasks ?? (() => tasksOf(engine.containers()));
