@@ -81,6 +81,8 @@ interface DockerFault {
   readonly kind:
     | { readonly status: number; readonly message: string }
     | { readonly delayMs: number }
+    /** Answers only then, by what is true then. */
+    | { readonly after: Promise<unknown> }
     | "hang"
     | "reset";
 }
@@ -125,8 +127,20 @@ export interface DockerStandIn {
   onStreams(listener: (open: number) => void): () => void;
   /** Resolves as soon as exactly `count` event streams are open. */
   untilStreams(count: number): Promise<void>;
+  /**
+   * Bytes of event streams that wait because their readers do not read; the system's socket buffers hold some more. The
+   * real engine lets 1024 events wait so, and drops each later one after 100 ms: moby `daemon/events/events.go`. This
+   * one drops nothing.
+   */
+  readonly unreadBytes: number;
+  /** Called when some of them were read. */
+  onRead(listener: () => void): () => void;
   /** `reset` (the default) is a daemon that dies, `end` one that closes its streams in order. */
   cutStreams(how?: "reset" | "end"): void;
+  /** A daemon that is stopped while its containers go on (live-restore): it answers no one, and its events are lost. */
+  down(): Promise<void>;
+  /** The daemon is back, and remembers no event. */
+  up(): Promise<void>;
   fail(fault: DockerFault): void;
   clearFaults(): void;
   /** Ends every connection and removes the socket. */
@@ -229,6 +243,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   let faults: { readonly fault: DockerFault; left: number }[] = [];
   const eventListeners = new Set<(event: FilterableEvent) => void>();
   const streamListeners = new Set<(open: number) => void>();
+  const readListeners = new Set<() => void>();
   const closing = new AbortController();
   let made = 0;
   let lastNanos = 0n;
@@ -242,12 +257,19 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
     return lastNanos;
   };
 
+  const tellRead = (): void => {
+    for (const listener of readListeners) listener();
+  };
+
+  const write = ({ response }: EventStream, bytes: string | Buffer): void =>
+    void response.write(bytes, tellRead);
+
   const publish = (published: Published): void => {
     buffer.push(published);
     if (buffer.length > replayLimit) buffer.shift();
     for (const stream of streams) {
       if (eventMatches(stream.filters, published.event)) {
-        stream.response.write(published.line(stream.legacy));
+        write(stream, published.line(stream.legacy));
       }
     }
     for (const listener of eventListeners) listener(published.event);
@@ -558,6 +580,8 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
     } else if (kind === "reset") {
       record(request, 0);
       request.socket.destroy();
+    } else if ("after" in kind) {
+      void kind.after.then(() => answerOrRefuse(request, response));
     } else if ("delayMs" in kind) {
       clock.sleep(kind.delayMs, closing.signal).then(
         () => answerOrRefuse(request, response),
@@ -572,13 +596,15 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   server.keepAliveTimeout = 0;
   server.requestTimeout = 0;
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(socketPath, () => {
-      server.off("error", reject);
-      resolve();
+  const listen = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(socketPath, () => {
+        server.off("error", reject);
+        resolve();
+      });
     });
-  });
+  await listen();
 
   const cutStreams = (how: "reset" | "end" = "reset"): void => {
     const cut = [...streams];
@@ -588,6 +614,13 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
       else response.socket?.destroy();
     }
     if (cut.length > 0) streamsChanged();
+  };
+
+  const down = async (): Promise<void> => {
+    cutStreams("reset");
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeAllConnections();
+    await closed;
   };
 
   const onStreams = (listener: (open: number) => void): (() => void) => {
@@ -623,7 +656,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
       publish({ event: filterable(raw), nanos: nanosOf(raw, json), line: () => `${json}\n` });
     },
     emitLine(bytes) {
-      for (const { response } of streams) response.write(bytes);
+      for (const stream of streams) write(stream, bytes);
     },
     containers: () => [...containers.values()].map(viewOf),
     onEvent(listener) {
@@ -647,6 +680,13 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
           resolve();
         });
       }),
+    get unreadBytes() {
+      return [...streams].reduce((sum, { response }) => sum + response.writableLength, 0);
+    },
+    onRead(listener) {
+      readListeners.add(listener);
+      return () => void readListeners.delete(listener);
+    },
     cutStreams,
     fail(fault) {
       faults.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
@@ -654,12 +694,14 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
     clearFaults() {
       faults = [];
     },
+    down,
+    async up() {
+      buffer.length = 0;
+      await listen();
+    },
     async close() {
       closing.abort();
-      cutStreams("reset");
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+      await down();
     },
   };
 };

@@ -472,6 +472,22 @@ describeEach("GET /events", () => {
     expect(counts).toEqual([1, 0]);
   });
 
+  it("says how much a reader that does not read leaves waiting, and when it has read it", async () => {
+    const { engine, docker } = await engineOf();
+    const stream = await eventStream(docker, {});
+    await engine.untilStreams(1);
+    const labels = { big: "x".repeat(1_000_000) };
+    for (let count = 0; count < 10; count += 1) engine.run({ labels });
+    expect(engine.unreadBytes).toBeGreaterThan(10_000_000);
+    const { promise: read, resolve } = Promise.withResolvers<void>();
+    const stop = engine.onRead(() => engine.unreadBytes === 0 && resolve());
+    const reading = textOf(stream);
+    await read;
+    stop();
+    engine.cutStreams("end");
+    expect((await reading).trim().split("\n")).toHaveLength(20);
+  });
+
   it("tells a listener in the process, too", async () => {
     const { engine } = await engineOf();
     const actions: string[] = [];
@@ -869,6 +885,34 @@ describe("the API around it", () => {
     engine.run({ name: "meanwhile" });
     over.resolve();
     expect((await listed).map(({ Names }) => Names)).toEqual([["/meanwhile"]]);
+  });
+
+  it("answers what is true when it is let", async () => {
+    const { engine, docker } = await engineOf();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    engine.fail({ path: /json/, times: 1, kind: { after: promise } });
+    const listed = docker.listContainers();
+    await docker.ping();
+    engine.run({ name: "meanwhile" });
+    resolve();
+    expect((await listed).map(({ Names }) => Names)).toEqual([["/meanwhile"]]);
+  });
+
+  it("goes down while its containers live on, and comes back without a memory of events", async () => {
+    const { engine, docker } = await engineOf();
+    const stays = engine.run();
+    const dies = engine.run();
+    const stream = await eventStream(docker, {});
+    await engine.down();
+    expect(await rejectionOf(textOf(stream))).toMatchObject({ code: "ECONNRESET" });
+    expect(await rejectionOf(docker.ping())).toMatchObject({ code: "ENOENT" });
+    engine.crash(dies);
+    await engine.up();
+    expect((await docker.listContainers()).map(({ Id }) => Id)).toEqual([stays]);
+    const replay = await eventStream(docker, { since: "0" });
+    await engine.untilStreams(1);
+    engine.cutStreams("end");
+    expect(await eventsOf(replay)).toEqual([]);
   });
 
   it("does not take over a socket that exists", async () => {
