@@ -20,6 +20,7 @@ export interface Exit {
 
 /** The agent as a process of its own. */
 export interface AgentProcess {
+  readonly pid: number;
   /** Standard output so far, as text. */
   readonly stdout: string;
   /** Standard output so far, of the lines that are JSON. */
@@ -72,6 +73,8 @@ export function startAgent(
   const seen = () => lines.slice(-40).join("\n");
 
   return {
+    // Without one it did not even start, which `exit` and `until` tell.
+    pid: agent.pid ?? Number.NaN,
     get stdout() {
       return lines.join("\n");
     },
