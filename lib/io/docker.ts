@@ -10,11 +10,12 @@ import {
   signalNumber,
 } from "../core/life.ts";
 import { splitLines } from "./lines.ts";
+import { readAhead } from "./read-ahead.ts";
 import { shapeProblem } from "./shape.ts";
 
 /**
- * What the engine's stream says: a container to look at, or something unreadable, after which only looking at all of
- * them is safe.
+ * What the engine's stream says: a container to look at, or something unreadable (or too much of it), after which only
+ * looking at all of them is safe.
  */
 export type EngineEvent =
   | { readonly kind: "container"; readonly id: ContainerId; readonly event: ContainerEvent }
@@ -25,8 +26,9 @@ export interface DockerEngine {
   /** The engine's version and its newest API version, for the log. */
   version(): Promise<{ readonly engine: string; readonly api: string }>;
   /**
-   * Subscribes to starts and ends of containers with the label; resolves once the engine has accepted. The stream ends
-   * only by throwing, or quietly when `stop` aborts.
+   * Subscribes to starts and ends of containers with the label; resolves once the engine has accepted. From then on
+   * events are read, and wait to be taken; past 10,000 of them it says so instead. The stream ends only by throwing, or
+   * quietly when `stop` aborts.
    */
   events(label: string, stop: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   /** Ids of the running containers with the label. */
@@ -42,6 +44,16 @@ export interface DockerEngine {
 const EVENTS = ["start", "die", "kill", "pause", "unpause", "health_status"];
 
 const REQUEST_LIMIT_MS = 10_000;
+
+/**
+ * Docker drops events for a reader that it finds too slow, and tells nobody: so they are read at once and wait here, some
+ * 200 bytes each.
+ */
+const WAITING_EVENTS = 10_000;
+const TOO_MANY_WAIT: EngineEvent = {
+  kind: "unreadable",
+  problem: `more than ${WAITING_EVENTS} events that nobody could take yet`,
+};
 
 const Version = z.object({ Version: z.string(), ApiVersion: z.string() });
 const Listed = z.array(z.object({ Id: z.string() }));
@@ -104,13 +116,17 @@ export function dockerEngine({ socketPath }: { readonly socketPath?: string } = 
     },
     async events(label, stop) {
       const filters = { type: ["container" as const], label: [label], event: EVENTS };
-      const stream = await docker
+      const stream = (await docker
         .getEvents({ filters, abortSignal: stop })
         .catch((error: unknown) => {
           stop.throwIfAborted();
           throw failure("events", error);
-        });
-      return readEvents(stream as Readable, stop);
+        })) as Readable;
+      return readAhead(readEvents(stream, stop), {
+        limit: WAITING_EVENTS,
+        instead: TOO_MANY_WAIT,
+        close: () => stream.destroy(),
+      });
     },
     async running(label) {
       const filters = { label: [label] };

@@ -30,8 +30,8 @@ const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 const evens = numbers(BURST_CONTAINERS).filter((n) => n % 2 === 0);
 
 /** So many events at once, more than all buffers between the engine and the agent hold. */
-function burst({ engine }: SimulatedLab, ids: readonly string[]): void {
-  const rounds = EVENTS / ids.length;
+function burst({ engine }: SimulatedLab, ids: readonly string[], events = EVENTS): void {
+  const rounds = events / ids.length;
   for (let round = 1; round <= rounds; round += 1) {
     for (const [n, id] of ids.entries()) {
       engine.health(id, (rounds - round + n) % 2 === 0 ? "healthy" : "unhealthy");
@@ -76,17 +76,24 @@ describe("10,000 events at once: the agent reads them all", () => {
     await lab.zone.until(recordsOf(lab, evens));
   });
 
-  it("before Docker has listed the containers", async () => {
+  it.each([
+    [EVENTS, "remembers what they are about", false],
+    [2 * EVENTS, "looks at every container, because it has lost count", true],
+  ])("before Docker has listed the containers; of %i it %s", async (events, _, warns) => {
     await using lab = await simulatedLab();
     const ids = serve(lab, BURST_CONTAINERS, true);
     const release = hold(lab, LIST);
-    lab.agent();
+    const agent = lab.agent();
     await lab.engine.untilStreams(1);
-    burst(lab, ids);
+    burst(lab, ids, events);
     expect(lab.engine.unreadBytes).toBeGreaterThan(1_000_000);
     await allRead(lab.engine);
     release();
     await lab.zone.until(recordsOf(lab, evens));
+    const warnings = agent.log.filter(({ level }) => level === "warn");
+    const tooMany =
+      "Docker's event stream holds more than 10000 events that nobody could take yet; looks at every container";
+    expect(warnings.map(({ message }) => message)).toEqual(warns ? [tooMany] : []);
   });
 
   it("while Docker lists the containers because of a line that can't be read", async () => {
