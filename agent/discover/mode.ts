@@ -12,7 +12,6 @@ import { look } from "../../lib/flow/look.ts";
 import { persist } from "../../lib/flow/persist.ts";
 import { workQueue } from "../../lib/flow/work-queue.ts";
 import { type WriterPorts, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
-import type { EngineEvent } from "../../lib/io/docker.ts";
 import type { EcsAgent } from "../../lib/io/ecs-agent.ts";
 import type { ZoneCursor } from "../../lib/io/route53.ts";
 import { systemEdges } from "../edges.ts";
@@ -122,21 +121,33 @@ export async function discover(
       return seen.againInMs;
     },
   });
+  const doubt = doorbell();
+  /** What the stream holds that can't be read, since every container was looked at. */
+  let unreadable: string | undefined;
+  /** Waits for nothing: what it does not read in time, Docker drops. */
   const watch = async (): Promise<void> => {
     for await (const event of events) {
-      if (event.kind === "container") known.hear(event.id, event.event);
-      for (const id of await toLookAt(event)) queue.mark(id);
+      if (event.kind === "container") {
+        known.hear(event.id, event.event);
+        queue.mark(event.id);
+      } else {
+        unreadable ??= event.problem;
+        doubt.ring();
+      }
     }
   };
-  const toLookAt = async (event: EngineEvent): Promise<readonly ContainerId[]> => {
-    if (event.kind === "container") return [event.id];
-    log.warn(`Docker's event stream holds ${event.problem}; looks at every container`);
-    return everyContainer();
+  const lookAtAll = async (): Promise<void> => {
+    for (;;) {
+      await doubt.rung(end);
+      if (end.aborted) return;
+      if (unreadable !== undefined) {
+        log.warn(`Docker's event stream holds ${unreadable}; looks at every container`);
+        unreadable = undefined;
+      }
+      const ids = await insist(() => docker.running(SERVICE_NAME_LABEL));
+      for (const id of [...desired.ids(), ...ids]) queue.mark(id);
+    }
   };
-  const everyContainer = async (): Promise<readonly ContainerId[]> => [
-    ...desired.ids(),
-    ...(await insist(() => docker.running(SERVICE_NAME_LABEL))),
-  ];
   /** Docker drops events for a reader that it finds too slow, and tells nobody. */
   const lookAgain = async (): Promise<void> => {
     if (config.resync === 0) return;
@@ -144,7 +155,7 @@ export async function discover(
       const pauseMs = config.resync * 1000 * (0.5 + random() / 2);
       await clock.sleep(pauseMs, end).catch(() => {});
       if (end.aborted) return;
-      for (const id of await everyContainer()) queue.mark(id);
+      doubt.ring();
     }
   };
   const publish = async (): Promise<void> => {
@@ -203,7 +214,7 @@ export async function discover(
   };
 
   for (const id of running) queue.mark(id);
-  await together(stop, [watch(), lookAgain(), queue.run(), publish()]);
+  await together(stop, [watch(), lookAtAll(), lookAgain(), queue.run(), publish()]);
   await queue.drained();
   zone.close();
   log.info("stopped", { skipped: JSON.stringify(say.skipped()) });
