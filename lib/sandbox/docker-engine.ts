@@ -21,6 +21,7 @@ import {
   networkOf,
   summaryOf,
 } from "./docker-state.ts";
+import { type Fault, faultList } from "./faults.ts";
 
 /** A Docker engine to read from: the HTTP API on a unix socket, driven by its own methods only. */
 
@@ -73,19 +74,13 @@ interface DockerRequest {
   readonly status: number;
 }
 
-interface DockerFault {
-  /** Tried on the path and query, without version prefix. */
-  readonly path: RegExp;
-  /** Default: until faults are cleared. */
-  readonly times?: number;
-  readonly kind:
-    | { readonly status: number; readonly message: string }
-    | { readonly delayMs: number }
-    /** Answers only then, by what is true then. */
-    | { readonly after: Promise<unknown> }
-    | "hang"
-    | "reset";
-}
+type DockerFaultKind =
+  | { readonly status: number; readonly message: string }
+  | { readonly delayMs: number }
+  /** Answers only then, by what is true then. */
+  | { readonly after: Promise<unknown> }
+  | "hang"
+  | "reset";
 
 export interface DockerStandIn {
   readonly socketPath: string;
@@ -141,7 +136,8 @@ export interface DockerStandIn {
   down(): Promise<void>;
   /** The daemon is back, and remembers no event. */
   up(): Promise<void>;
-  fail(fault: DockerFault): void;
+  /** Paths are without version prefix here. */
+  fail(fault: Fault<DockerFaultKind>): void;
   clearFaults(): void;
   /** Ends every connection and removes the socket. */
   close(): Promise<void>;
@@ -240,7 +236,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   const buffer: Published[] = [];
   const streams = new Set<EventStream>();
   const requests: DockerRequest[] = [];
-  let faults: { readonly fault: DockerFault; left: number }[] = [];
+  const faults = faultList<DockerFaultKind>();
   const eventListeners = new Set<(event: FilterableEvent) => void>();
   const streamListeners = new Set<(open: number) => void>();
   const readListeners = new Set<() => void>();
@@ -563,16 +559,8 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
     record(request, status);
   };
 
-  const faultFor = (request: IncomingMessage): DockerFault["kind"] | undefined => {
-    const path = (request.url ?? "").replace(/^\/v\d+\.\d+(?=\/)/, "");
-    const found = faults.find(({ fault, left }) => left > 0 && path.search(fault.path) !== -1);
-    if (found === undefined) return undefined;
-    found.left -= 1;
-    return found.fault.kind;
-  };
-
   const server = createServer((request, response) => {
-    const kind = faultFor(request);
+    const kind = faults.next((request.url ?? "").replace(/^\/v\d+\.\d+(?=\/)/, ""));
     if (kind === undefined) {
       answerOrRefuse(request, response);
     } else if (kind === "hang") {
@@ -688,12 +676,8 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
       return () => void readListeners.delete(listener);
     },
     cutStreams,
-    fail(fault) {
-      faults.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
-    },
-    clearFaults() {
-      faults = [];
-    },
+    fail: faults.add,
+    clearFaults: faults.clear,
     down,
     async up() {
       buffer.length = 0;

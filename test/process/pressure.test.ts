@@ -65,6 +65,8 @@ function burst({ engine }: SimulatedLab, ids: readonly string[], events = EVENTS
 
 /** Waits until the agent has read all that the engine has written. */
 async function allRead(engine: DockerStandIn): Promise<void> {
+  const bytes = engine.unreadBytes;
+  const startedMs = performance.now();
   const moved = changes();
   const stop = engine.onRead(moved.tell);
   const seen = () => `${engine.unreadBytes} bytes that wait for the agent`;
@@ -73,6 +75,10 @@ async function allRead(engine: DockerStandIn): Promise<void> {
   } finally {
     stop();
   }
+  const ms = performance.now() - startedMs;
+  tell(
+    `${(bytes / 1_000_000).toFixed(1)} MB of events lay unread, the last for ${ms.toFixed(0)} ms`,
+  );
 }
 
 /** Holds the engine's answers to such requests until it is let. */
