@@ -16,6 +16,8 @@ export interface Group {
 export interface GroupOfType {
   /** How many there are in all. */
   readonly size: number;
+  /** The sum of their weights; undefined when they have none. */
+  readonly weight?: number;
   /** The TTL of the weighted ones that are not the owner's. Undefined when all are its own. */
   readonly othersTtlSeconds?: number;
 }

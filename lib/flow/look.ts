@@ -8,6 +8,7 @@ import {
 } from "../core/desired.ts";
 import type { Addresses } from "../core/endpoint.ts";
 import { causes, type OutsideSystem, Unavailable } from "../core/failure.ts";
+import type { Life } from "../core/life.ts";
 import type { NoAnswer, TaskAnswer } from "../core/task.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Lives } from "./lives.ts";
@@ -31,6 +32,7 @@ export interface LookOptions {
 
 export interface Seen {
   readonly container?: Container;
+  readonly life?: Life;
   /** Undefined when the engine did not answer: nothing can be said of the container. */
   readonly desired?: Desired;
   /** When to look again, in ms; undefined when only a new event can change what was seen. */
@@ -70,6 +72,7 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       unsure.hit(id);
       return {
         ...(container && { container }),
+        life,
         desired: claim,
         ...(graceMs !== undefined && { againInMs: graceMs }),
       };
@@ -94,6 +97,11 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
     if (desired.kind === "ask-host") throw new Error("this host's addresses were given");
     if (desired.kind !== "unsure") unsure.hit(id);
     else if (answer?.kind !== "unavailable") againInMs = unsure.miss(id);
-    return { container: claim.container, desired, ...(againInMs !== undefined && { againInMs }) };
+    return {
+      container: claim.container,
+      life,
+      desired,
+      ...(againInMs !== undefined && { againInMs }),
+    };
   };
 }

@@ -10,6 +10,10 @@ export interface WorkQueue<Key> {
   drained(): Promise<void>;
   /** Resolves when there is nothing left to do, now or later, or at the stop signal. */
   idle(): Promise<void>;
+  /** True while `key` waits, is worked on, or is to be worked on again later. */
+  holds(key: Key): boolean;
+  /** How many keys wait, are worked on, and are to be worked on again later. */
+  size(): { readonly waiting: number; readonly working: number; readonly later: number };
 }
 
 export interface WorkQueueOptions<Key> {
@@ -109,6 +113,8 @@ export function workQueue<Key>({
       tellIdle();
       return promise;
     },
+    holds: (key) => waiting.has(key) || working.has(key) || later.has(key),
+    size: () => ({ waiting: waiting.size, working: working.size, later: later.size }),
   };
 }
 

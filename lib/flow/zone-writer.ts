@@ -57,7 +57,13 @@ export type WriterReport =
       readonly message: string;
       readonly retryMs: number;
     }
-  | { readonly kind: "waits"; readonly problem: string; readonly delayMs: number }
+  | {
+      readonly kind: "waits";
+      readonly problem: string;
+      readonly delayMs: number;
+      /** It did answer, and turned the request away; see `Unavailable`. */
+      readonly demand?: Unavailable["demand"];
+    }
   /** Somebody else changed or removed a record of ours, or a leftover was found. */
   | { readonly kind: "drift"; readonly name: string; readonly records: number }
   | { readonly kind: "adopts-ttl"; readonly name: string; readonly ttlSeconds: number }
@@ -86,9 +92,29 @@ export interface ZoneWriterOptions<Cursor> {
   readonly report: (report: WriterReport) => void;
 }
 
+/** A change that is not accepted yet. */
+export interface Waiting {
+  readonly change: Change;
+  /** It was refused as it is: in these words, and until then, in the clock's ms, it is not sent again. */
+  readonly refused?: { readonly message: string; readonly untilMs: number };
+}
+
+/** How the writer stands; moments in the clock's ms. */
+export interface Standing {
+  readonly published: ReadonlyMap<RecordKey, Published>;
+  readonly waiting: readonly Waiting[];
+  /** When nothing was left to send last; what is refused does not count. */
+  readonly settledAtMs: number | undefined;
+  /** Since when something could have been sent, it being this host's turn, and nothing was accepted. */
+  readonly overdueSinceMs: number | undefined;
+  /** Since when Route 53 answers, but has turned every request away. */
+  readonly turnedAwaySinceMs: number | undefined;
+}
+
 export interface ZoneWriter {
   /** The difference between desired and published now. */
   difference(): readonly Change[];
+  standing(): Standing;
   /** Resolves when there was nothing left to send, or at the stop; what Route 53 refuses does not count. */
   settled(stop: AbortSignal): Promise<void>;
   /**
@@ -123,12 +149,18 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   const rate = pace({ clock, random, hosts });
   const looks = audit({ clock, random, intervalMs: options.auditMs });
   const leftovers = leftoverLook(options);
-  const refused = new Map<RecordKey, { readonly change: Change; readonly untilMs: number }>();
+  const refused = new Map<
+    RecordKey,
+    { readonly change: Change; readonly message: string; readonly untilMs: number }
+  >();
   const adoptedTtl = new Map<string, number>();
   const nearlyFull = new Set<string>();
   let published = options.published;
   const burst = gather({ clock });
   let turnedAwayInARow = 0;
+  let turnedAwaySinceMs: number | undefined;
+  let overdueSinceMs: number | undefined;
+  let settledAtMs: number | undefined;
   let waitingForSettled: (() => void)[] = [];
 
   const desired = (): ReadonlyMap<RecordKey, RecordSet> => {
@@ -142,19 +174,20 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   };
   const difference = () => plan(published, desired(), options.kept());
 
-  const isRefused = (change: Change): boolean => {
+  /** How the change was refused, where it was and still waits for that. */
+  const refusalOf = (change: Change) => {
     const held = refused.get(keyOf(change.record));
-    return (
-      held !== undefined &&
+    return held !== undefined &&
       held.change.action === change.action &&
       sameRecord(held.change.record, change.record) &&
       clock.now() < held.untilMs
-    );
+      ? held
+      : undefined;
   };
 
   const refuse = (change: Change, message: string): void => {
     const retryMs = options.refusedRetryMs;
-    refused.set(keyOf(change.record), { change, untilMs: clock.now() + retryMs });
+    refused.set(keyOf(change.record), { change, message, untilMs: clock.now() + retryMs });
     report({ kind: "refused", change, message, retryMs });
   };
 
@@ -164,6 +197,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     rate.accepted();
     tries.hit("route53");
     turnedAwayInARow = 0;
+    turnedAwaySinceMs = undefined;
     return answer;
   };
 
@@ -176,6 +210,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
       const submission = await ask(() => zone.submit(batch));
       if (submission.kind === "accepted") {
         burst.landed(batch.length);
+        overdueSinceMs = undefined;
         published = accepted(before, batch);
         report({ kind: "landed", changes: batch });
       }
@@ -311,7 +346,11 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     const changes = difference();
     const planned = new Set(changes.map((change) => keyOf(change.record)));
     for (const key of refused.keys()) if (!planned.has(key)) refused.delete(key);
-    return changes.filter((change) => !isRefused(change));
+    const sendable = changes.filter((change) => refusalOf(change) === undefined);
+    // A host that waits for its turn is late, too, but not stuck.
+    if (sendable.length === 0 || rate.waitMs() > 0) overdueSinceMs = undefined;
+    else overdueSinceMs ??= clock.now();
+    return sendable;
   };
 
   const names = (): Set<string> =>
@@ -353,6 +392,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
       if (submission.kind === "refused") await sortOut(batch, submission.message, stop);
       return nowMs;
     }
+    settledAtMs = nowMs;
     for (const resolve of waitingForSettled) resolve();
     waitingForSettled = [];
     const look = looks.next(names());
@@ -372,13 +412,17 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   /** How long to wait after an answer that was none, or throws when the patience is over. */
   const afterMiss = (error: Unavailable): number => {
     const backoffMs = tries.miss("route53");
-    if (error.demand !== undefined) turnedAwayInARow += 1;
+    if (error.demand !== undefined) {
+      turnedAwayInARow += 1;
+      turnedAwaySinceMs ??= clock.now();
+    }
     if (error.demand === "fewer") rate.throttled();
     else if (error.demand === "later") rate.collided();
     const isStillPaced = error.demand !== undefined && turnedAwayInARow < TURNED_AWAY_IN_A_ROW;
     if (backoffMs === undefined && !isStillPaced) throw outOfPatience(error, options.patienceMs);
     const delayMs = Math.max(backoffMs ?? 0, rate.waitMs());
-    report({ kind: "waits", problem: causes(error), delayMs });
+    const { demand } = error;
+    report({ kind: "waits", problem: causes(error), delayMs, ...(demand && { demand }) });
     return delayMs;
   };
 
@@ -415,6 +459,14 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
 
   return {
     difference,
+    standing() {
+      due();
+      const waiting = difference().map((change) => {
+        const held = refusalOf(change);
+        return { change, ...(held && { refused: held }) };
+      });
+      return { published, waiting, settledAtMs, overdueSinceMs, turnedAwaySinceMs };
+    },
     run,
     settled,
     async flush(stop) {

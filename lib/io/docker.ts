@@ -23,8 +23,8 @@ export type EngineEvent =
 
 /** The Docker engine, read only: this file sends nothing but GET. */
 export interface DockerEngine {
-  /** The engine's version and its newest API version, for the log. */
-  version(): Promise<{ readonly engine: string; readonly api: string }>;
+  /** The engine's version and its newest API version; `limitMs` is how long it may take, here and below; 10 s. */
+  version(limitMs?: number): Promise<{ readonly engine: string; readonly api: string }>;
   /**
    * Subscribes to starts and ends of containers with the label; resolves once the engine has accepted. From then on
    * events are read, and wait to be taken; past 10,000 of them it says so instead. The stream ends only by throwing, or
@@ -32,7 +32,7 @@ export interface DockerEngine {
    */
   events(label: string, stop: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   /** Ids of the running containers with the label. */
-  running(label: string): Promise<readonly ContainerId[]>;
+  running(label: string, limitMs?: number): Promise<readonly ContainerId[]>;
   /** The container as it is now; undefined when there is none. */
   inspect(id: ContainerId): Promise<Container | undefined>;
 }
@@ -104,13 +104,13 @@ export function dockerEngine({ socketPath }: { readonly socketPath?: string } = 
   } catch (error) {
     throw new Fatal("DOCKER_HOST: expected unix:///path or tcp://host:port", { cause: error });
   }
-  const limit = () => ({ abortSignal: AbortSignal.timeout(REQUEST_LIMIT_MS) });
+  const limit = (limitMs = REQUEST_LIMIT_MS) => ({ abortSignal: AbortSignal.timeout(limitMs) });
 
   return {
-    async version() {
+    async version(limitMs) {
       const { Version: engine, ApiVersion: api } = await read("version", Version, () =>
         // The types leave out the options that it takes.
-        (docker as { version(options: object): Promise<unknown> }).version(limit()),
+        (docker as { version(options: object): Promise<unknown> }).version(limit(limitMs)),
       );
       return { engine, api };
     },
@@ -128,10 +128,10 @@ export function dockerEngine({ socketPath }: { readonly socketPath?: string } = 
         close: () => stream.destroy(),
       });
     },
-    async running(label) {
+    async running(label, limitMs) {
       const filters = { label: [label] };
       const listed = await read("container list", Listed, () =>
-        docker.listContainers({ filters, ...limit() }),
+        docker.listContainers({ filters, ...limit(limitMs) }),
       );
       return listed.map(({ Id }) => asContainerId(Id)).filter((id) => id !== undefined);
     },

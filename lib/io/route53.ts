@@ -133,8 +133,10 @@ export function hostedZone({
             ({ SetIdentifier = "", Weight }) =>
               Weight !== undefined && !ownKeys.has(`${type} ${SetIdentifier}`),
           );
+          const weights = ofType.flatMap(({ Weight }) => Weight ?? []);
+          const weight = weights.length > 0 && { weight: weights.reduce((sum, one) => sum + one) };
           const othersTtl = other?.TTL !== undefined && { othersTtlSeconds: other.TTL };
-          return [type, { size: ofType.length, ...othersTtl }] as const;
+          return [type, { size: ofType.length, ...weight, ...othersTtl }] as const;
         });
         return { name, own, types: new Map(types), instances: instancesAmong(here) };
       },

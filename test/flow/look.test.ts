@@ -60,6 +60,7 @@ describe("one look", () => {
     const { lookAt, asked } = bench();
     expect(await lookAt()).toEqual({
       container: container(1),
+      life: "healthy",
       desired: { kind: "serve", records: [record(1)], source: "ecs", well: true, problems: [] },
     });
     expect(asked).toEqual(["inspect", "task"]);
