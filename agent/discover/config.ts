@@ -3,6 +3,7 @@ import { routings } from "../../lib/core/desired.ts";
 import { type Addresses, addressSources } from "../../lib/core/endpoint.ts";
 import { type ConfigOf, type Flag, oneOf, onOff, wholeNumber } from "../flags.ts";
 import { hostFlags } from "../host-flags.ts";
+import { statusAddress } from "../status-address.ts";
 
 const allowedNames: Flag<readonly string[]> = {
   takes: "globs",
@@ -79,6 +80,7 @@ export const flags = {
     byDefault: "weighted",
     help: "whether a name answers with one of its tasks, by weight, or with up to eight",
   }),
+  statusAddress,
   once: onOff({ help: "make the zone right once, then end" }),
   force: onOff({ help: "start even if that deletes most of this host's records at once" }),
 };

@@ -5,11 +5,13 @@ import type { Addresses } from "../../lib/core/endpoint.ts";
 import { Fatal } from "../../lib/core/failure.ts";
 import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
 import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
+import { causes } from "../../lib/flow/causes.ts";
 import { desiredTable } from "../../lib/flow/desired-table.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
 import { lives } from "../../lib/flow/lives.ts";
 import { look } from "../../lib/flow/look.ts";
 import { persist } from "../../lib/flow/persist.ts";
+import { summed } from "../../lib/flow/summed.ts";
 import { workQueue } from "../../lib/flow/work-queue.ts";
 import { type WriterPorts, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import type { EcsAgent } from "../../lib/io/ecs-agent.ts";
@@ -19,10 +21,13 @@ import type { Surroundings } from "../modes.ts";
 import { findPublished, openJournal } from "../published.ts";
 import { together } from "../supervise.ts";
 import type { DiscoverConfig } from "./config.ts";
-import { tell } from "./tell.ts";
+import { observer } from "./observer.ts";
+import { tell, times } from "./tell.ts";
 
 /** A refused record may be refused because of somebody else's, which may be gone by then. */
 const REFUSED_RETRY_MS = 300_000;
+/** The same failure again is told once in this time. */
+const SUMMED_MS = 60_000;
 
 /**
  * Keeps the zone equal to this host's labelled containers: events and the list of running containers mark ids, the pool
@@ -34,6 +39,7 @@ export async function discover(
   edges = systemEdges(config, env),
 ): Promise<void> {
   const patienceMs = config.patience * 1000;
+  const sumUp = summed<string>({ clock, windowMs: SUMMED_MS, stop: stop.signal });
   const insistUntil =
     (signal: AbortSignal) =>
     <T>(act: () => Promise<T>): Promise<T> =>
@@ -42,7 +48,8 @@ export async function discover(
         random,
         limitMs: patienceMs,
         stop: signal,
-        onMiss: (problem) => log.warn(`${problem}; tries again`),
+        onMiss: (problem) =>
+          sumUp(problem, (again) => log.warn(`${problem}; tries again${times(again)}`)),
       });
   const insist = insistUntil(stop.signal);
   const insistToTheEnd = insistUntil(new AbortController().signal);
@@ -50,11 +57,17 @@ export async function discover(
   const done = new AbortController();
   const end = AbortSignal.any([stop.signal, done.signal]);
 
-  const docker = edges.docker();
-  const [engine, { agent, owner, cluster, version }] = await Promise.all([
+  const observed = await observer(config, { clock, log });
+  const serving = observed.serve(end);
+
+  const docker = observed.docker(edges.docker());
+  const [engine, found] = await Promise.all([
     insist(() => docker.version()),
     insist(edges.findEcsAgent),
   ]);
+  const { owner, cluster, version } = found;
+  const agent = observed.ecsAgent(found.agent);
+  observed.found({ kind: "host", owner, cluster });
   log.info("found the Docker engine and the ECS agent", {
     docker: engine.engine,
     dockerApi: engine.api,
@@ -64,20 +77,24 @@ export async function discover(
     instance: owner.instance,
   });
 
-  const zone = edges.hostedZone(owner);
+  const zone = observed.zone(edges.hostedZone(owner));
   // Subscribed before listed, so that nothing that starts in between is missed.
   const [{ name: zoneName, size: zoneSize }, events] = await Promise.all([
     insist(() => zone.facts()),
     insist(() => docker.events(SERVICE_NAME_LABEL, end)),
   ]);
+  observed.streamOpened();
+  observed.found({ kind: "zone", id: config.hostedZoneId, name: zoneName, recordSets: zoneSize });
   const running = await insist(() => docker.running(SERVICE_NAME_LABEL));
+  observed.listed(running);
   log.info("found the zone and the running containers", {
     zone: zoneName,
     recordSets: zoneSize,
     containers: running.length,
   });
 
-  const say = tell(log, config);
+  const say = tell(log, { ...config, zoneName, sumUp });
+  const causeOf = causes({ clock });
   const desired = desiredTable({ keepUnhealthy: config.allUnhealthy === "keep" });
   const known = lives({
     clock,
@@ -111,7 +128,9 @@ export async function discover(
     stop: end,
     async work(id) {
       const seen = await lookAt(id);
+      causeOf.seen(id, seen);
       say.seen(id, seen);
+      observed.seen(id, seen);
       if (seen.desired !== undefined) {
         desired.put(id, seen.desired);
         firstLooks.tick(id);
@@ -121,6 +140,7 @@ export async function discover(
       return seen.againInMs;
     },
   });
+  observed.found({ kind: "parts", queue, desired });
   const doubt = doorbell();
   /** What the stream holds that can't be read, since every container was looked at. */
   let unreadable: string | undefined;
@@ -129,6 +149,8 @@ export async function discover(
     for await (const event of events) {
       if (event.kind === "container") {
         known.hear(event.id, event.event);
+        causeOf.heard(event.id);
+        observed.heard(event.id);
         queue.mark(event.id);
       } else {
         unreadable ??= event.problem;
@@ -145,6 +167,7 @@ export async function discover(
         unreadable = undefined;
       }
       const ids = await insist(() => docker.running(SERVICE_NAME_LABEL));
+      observed.listed(ids);
       for (const id of [...desired.ids(), ...ids]) queue.mark(id);
     }
   };
@@ -193,8 +216,13 @@ export async function discover(
       auditMs: config.dryRun ? 0 : config.resync * 1000,
       leftoverPages: found.unreadPages,
       hosts: found.hosts,
-      report: say.wrote,
+      report(report) {
+        say.wrote(report, causeOf.of);
+        observed.wrote(report, causeOf.of);
+        if (report.kind === "landed") causeOf.done(report.changes);
+      },
     });
+    observed.found({ kind: "writer", ...writer });
     if (!config.force && !end.aborted) {
       await insist(() => refuseBulkDeletes(writer, found.published.size, agent));
     }
@@ -216,6 +244,8 @@ export async function discover(
   for (const id of running) queue.mark(id);
   await together(stop, [watch(), lookAtAll(), lookAgain(), queue.run(), publish()]);
   await queue.drained();
+  done.abort();
+  await serving;
   zone.close();
   log.info("stopped", { skipped: JSON.stringify(say.skipped()) });
 }

@@ -1,17 +1,24 @@
-import { type Container, type ContainerId, shortId } from "../../lib/core/container.ts";
+import { type ContainerId, shortId } from "../../lib/core/container.ts";
 import type { Desired } from "../../lib/core/desired.ts";
+import type { Life } from "../../lib/core/life.ts";
 import type { Change } from "../../lib/core/plan.ts";
 import { quote } from "../../lib/core/quote.ts";
 import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
+import type { Cause } from "../../lib/flow/causes.ts";
 import type { Seen } from "../../lib/flow/look.ts";
+import type { Again } from "../../lib/flow/summed.ts";
 import type { WriterReport } from "../../lib/flow/zone-writer.ts";
 import type { Log, LogFields } from "../log.ts";
+import type { DiscoverFields } from "../log-fields.ts";
 import type { DiscoverConfig } from "./config.ts";
+
+/** What led to a change, where that is known. */
+export type Why = (change: Change) => Cause | undefined;
 
 /** What discover says of its work: each decision once, where it is made known to people. */
 export interface Tell {
   seen(id: ContainerId, seen: Seen): void;
-  wrote(report: WriterReport): void;
+  wrote(report: WriterReport, why: Why): void;
   /** Names that only unhealthy containers of this host serve. */
   unhealthy(names: ReadonlySet<string>): void;
   /** How many containers were left without a record, by reason, over the life of the process. */
@@ -19,7 +26,7 @@ export interface Tell {
 }
 
 /** Everyday ends of a container. Every other reason for having no record is for somebody to act on. */
-const EVERYDAY: ReadonlySet<string> = new Set([
+export const EVERYDAY: ReadonlySet<string> = new Set([
   "gone",
   "not-running",
   "stopping",
@@ -34,26 +41,59 @@ const SOURCES: Readonly<Record<Extract<Desired, { kind: "serve" }>["source"], st
   docker: "its own Docker address",
 };
 
+/** Tells of something at once, or, of the same again, summed up; see `summed`. */
+export type SumUp = (what: string, tell: (again: Again | undefined) => void) => void;
+
 export function tell(
   log: Log,
-  { dryRun, allUnhealthy }: Pick<DiscoverConfig, "dryRun" | "allUnhealthy">,
+  {
+    dryRun,
+    allUnhealthy,
+    zoneName,
+    sumUp,
+  }: Pick<DiscoverConfig, "dryRun" | "allUnhealthy"> & {
+    readonly zoneName: string;
+    readonly sumUp: SumUp;
+  },
 ): Tell {
   const told = new Map<ContainerId, string>();
+  const lives = new Map<ContainerId, Life>();
   const skips = new Map<string, number>();
   let unhealthy: ReadonlySet<string> = new Set();
 
+  const about = ({ record }: Change, cause: Cause | undefined): DiscoverFields => ({
+    record: record.name,
+    service: serviceOf(record.name, zoneName),
+    type: record.type,
+    address: record.values.join(","),
+    task: parseSetIdentifier(record.setIdentifier)?.task,
+    ...(cause && {
+      container: shortId(cause.container),
+      ...(cause.name !== undefined && { name: printable(cause.name) }),
+      reason: cause.reason,
+      seconds: Math.round(cause.seconds * 1000) / 1000,
+    }),
+  });
   const why = (desired: Exclude<Desired, { kind: "serve" }>, settled: boolean) =>
     `${desired.reason}${settled ? "" : ", asked again"}`;
 
   return {
-    seen(id, { container, desired, againInMs }) {
+    seen(id, { container, desired, life, againInMs }) {
       if (desired === undefined) {
         log.debug("Docker did not say what the container is; looks again", {
           container: shortId(id),
         });
         return;
       }
-      const fields = { container: shortId(id), ...(container && { name: named(container) }) };
+      const fields: DiscoverFields = {
+        container: shortId(id),
+        ...(container && { name: printable(container.name) }),
+      };
+      if (life !== undefined && life !== lives.get(id)) {
+        log.debug(`the container is ${life}`, { ...fields, life });
+        if (life === "dead") lives.delete(id);
+        else lives.set(id, life);
+      }
       if (desired.kind === "serve") {
         const problems = desired.problems.join("; ");
         if (problems !== "" && told.get(id) !== problems) {
@@ -87,16 +127,16 @@ export function tell(
         { ...fields, reason },
       );
     },
-    wrote(report) {
+    wrote(report, why) {
       switch (report.kind) {
         case "landed":
           for (const change of report.changes) {
-            log.info(`${dryRun ? "would be " : ""}${verb(change)}`, about(change));
+            log.info(`${dryRun ? "would be " : ""}${verb(change)}`, about(change, why(change)));
           }
           return;
         case "refused":
           log.warn(`Route 53 refuses the record: ${report.message}`, {
-            ...about(report.change),
+            ...about(report.change, why(report.change)),
             action: report.change.action,
             retryInSeconds: Math.round(report.retryMs / 1000),
           });
@@ -119,9 +159,13 @@ export function tell(
             recordSets: report.size,
           });
           return;
-        case "waits":
-          log.warn(report.problem, { retryInMs: Math.round(report.delayMs) });
+        case "waits": {
+          const { problem, delayMs } = report;
+          sumUp(problem, (again) =>
+            log.warn(`${problem}${times(again)}`, { retryInMs: Math.round(delayMs) }),
+          );
           return;
+        }
       }
     },
     unhealthy(names) {
@@ -144,13 +188,12 @@ export function tell(
 const verb = ({ action }: Change): string => (action === "UPSERT" ? "registered" : "removed");
 
 /** A container's name comes from whoever started it. */
-const named = ({ name }: Container): string => quote(name).slice(1, -1);
+const printable = (name: string): string => quote(name).slice(1, -1);
 
-function about({ record }: Change): LogFields {
-  return {
-    record: record.name,
-    type: record.type,
-    [record.type === "SRV" ? "service" : "address"]: record.values.join(","),
-    task: parseSetIdentifier(record.setIdentifier)?.task,
-  };
-}
+/** ` (17 times in 60 s)`, after what has happened so often. */
+export const times = (again: Again | undefined): string =>
+  again === undefined ? "" : ` (${again.times} times in ${again.seconds} s)`;
+
+/** What a label asked for; below it, the targets of SRV records. */
+const serviceOf = (name: string, zoneName: string): string =>
+  name.endsWith(`.${zoneName}`) ? name.slice(0, -zoneName.length - 1) : name;

@@ -170,6 +170,8 @@ function startAgent(
     `--hostedZoneId=${ZONE.id}`,
     `--introspectionUrl=${host.ecs.url}`,
     `--stateDir=${folder}`,
+    // Two agents on one machine.
+    "--statusAddress=127.0.0.1:0",
     `--logLevel=${logLevel === "info" ? "warn" : logLevel}`,
   ];
   return spawn(node, [main, ...flags], {

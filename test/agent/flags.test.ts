@@ -100,6 +100,7 @@ describe("where a value comes from", () => {
       allowedNames: ["*"],
       addressSource: "auto",
       srv: false,
+      statusAddress: { host: "127.0.0.1", port: 51_680 },
       routing: "weighted",
       dryRun: false,
       once: false,

@@ -1,9 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
 import { tell } from "../../agent/discover/tell.ts";
 import type { Log, LogFields, LogLevel } from "../../agent/log.ts";
+import { logFields } from "../../agent/log-fields.ts";
 import type { Desired } from "../../lib/core/desired.ts";
+import type { Cause } from "../../lib/flow/causes.ts";
 import type { Seen } from "../../lib/flow/look.ts";
-import { container, containerId, del, record, task, upsert } from "../support/build.ts";
+import { summed } from "../../lib/flow/summed.ts";
+import type { WriterReport } from "../../lib/flow/zone-writer.ts";
+import { container, containerId, del, record, task, upsert, ZONE } from "../support/build.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 type AbsentReason = Extract<Desired, { kind: "absent" }>["reason"];
 type UnsureReason = Extract<Desired, { kind: "unsure" }>["reason"];
@@ -24,9 +29,13 @@ function recorded({ dryRun = false } = {}) {
     info: write("info"),
     debug: write("debug"),
   };
-  const said = tell(log, { dryRun, allUnhealthy: "keep" });
+  const clock = fakeClock();
+  const sumUp = summed<string>({ clock, windowMs: 60_000, stop: new AbortController().signal });
+  const said = tell(log, { dryRun, allUnhealthy: "keep", zoneName: ZONE, sumUp });
   return {
     ...said,
+    clock,
+    wrote: (report: WriterReport, cause?: Cause) => said.wrote(report, () => cause),
     lines,
     /** What an operator sees without asking for more. */
     loud: () => lines.filter(({ level }) => level !== "debug"),
@@ -192,6 +201,53 @@ describe("what the writer reports", () => {
       { level: "warn", message: "Route 53 did not answer", fields: { retryInMs: 13 } },
     ]);
   });
+
+  it("a change is told with the container whose event led to it, and how long that took", () => {
+    const { wrote, lines } = recorded();
+    wrote(
+      { kind: "landed", changes: [del(record(2))] },
+      { container: containerId(2), name: 'a"b', reason: "stopping", seconds: 0.123456 },
+    );
+    expect(lines[0]?.fields).toEqual({
+      ...about(2),
+      container: shortId(2),
+      name: 'a\\"b',
+      reason: "stopping",
+      seconds: 0.123,
+    });
+  });
+
+  it("the same failure again is summed up: the first at once, the others once a minute", async () => {
+    const { wrote, lines, clock } = recorded();
+    for (let n = 0; n < 18; n += 1) {
+      wrote({ kind: "waits", problem: "Throttling: Rate exceeded", delayMs: 1_000 });
+      await clock.advance(1_000);
+    }
+    wrote({ kind: "waits", problem: "another", delayMs: 1_000 });
+    expect(lines.map(({ message }) => message)).toEqual(["Throttling: Rate exceeded", "another"]);
+    await clock.advance(60_000);
+    expect(lines.map(({ message }) => message)).toEqual([
+      "Throttling: Rate exceeded",
+      "another",
+      "Throttling: Rate exceeded (17 times in 60 s)",
+    ]);
+  });
+
+  it("every field has a name that is written down", () => {
+    const { see, wrote, unhealthy, lines } = recorded();
+    see(1, serves);
+    see(1, absent("bad-name"));
+    see(1, unsure("address-pending"), 100);
+    wrote({ kind: "landed", changes: [upsert(record(1)), del(record(2))] });
+    wrote({ kind: "refused", change: upsert(record(1)), message: "no", retryMs: 1 });
+    wrote({ kind: "waits", problem: "no", delayMs: 1 });
+    wrote({ kind: "drift", name: "web", records: 1 });
+    wrote({ kind: "adopts-ttl", name: "web", ttlSeconds: 1 });
+    wrote({ kind: "nearly-full", name: "web", size: 80 });
+    unhealthy(new Set(["web"]));
+    const fields = new Set(lines.flatMap(({ fields }) => Object.keys(fields ?? {})));
+    expect(Object.keys(logFields)).toEqual(expect.arrayContaining([...fields]));
+  });
 });
 
 const shortId = (n: number): string => containerId(n).slice(0, 12);
@@ -204,6 +260,7 @@ const line = (level: LogLevel, n: number, reason: string, what: string): Line =>
 
 const about = (n: number): LogFields => ({
   record: "web.example.internal",
+  service: "web",
   type: "A",
   address: `10.0.0.${n}`,
   task: task(n),

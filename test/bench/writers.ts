@@ -34,10 +34,17 @@ export function startWriter(
   {
     agent = fileURLToPath(import.meta.resolve("../../agent/main.ts")),
     nodeFlags = [] as readonly string[],
+    statusAddress = "off",
   } = {},
 ): Writer {
   const command = {
-    agent: [agent, "discover", `--hostedZoneId=${ZONE.id}`, `--stateDir=${world.stateDir}`],
+    agent: [
+      agent,
+      "discover",
+      `--hostedZoneId=${ZONE.id}`,
+      `--stateDir=${world.stateDir}`,
+      `--statusAddress=${statusAddress}`,
+    ],
     baseline: [fileURLToPath(import.meta.resolve("./baseline.ts"))],
   }[kind];
   const child = spawn(

@@ -248,6 +248,8 @@ async function surroundings(
     });
     return agent;
   };
+  // A test that wants the status server asks for it: a later flag beats an earlier one.
+  const unserved = "--statusAddress=off";
   const here = [
     `--hostedZoneId=${ZONE.id}`,
     `--introspectionUrl=${ecs.url}`,
@@ -259,7 +261,7 @@ async function surroundings(
     ecs,
     zone: zoneView(route53, ZONE),
     agents,
-    agent: (...flags) => start([...here, ...flags], {}),
+    agent: (...flags) => start([...here, unserved, ...flags], {}),
     deregister: (...flags) => start(["deregister", ...here, ...flags], {}),
     agentByEnvironment: (env) =>
       start([], {
@@ -267,6 +269,7 @@ async function surroundings(
         INTROSPECTION_URL: ecs.url,
         STATE_DIR: folder,
         LOG_FORMAT: "json",
+        STATUS_ADDRESS: "off",
         ...env,
       }),
   };

@@ -1,0 +1,204 @@
+import { causes } from "../../lib/core/failure.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
+import { overdueAfter } from "../../lib/core/overdue.ts";
+import { engineCheck } from "../../lib/flow/engine-check.ts";
+import { metrics } from "../../lib/io/metrics.ts";
+import { type StatusServer, statusServer } from "../../lib/io/status-server.ts";
+import { type Surroundings, version } from "../modes.ts";
+import type { ChangeState, State } from "../state.ts";
+import type { StatusAddress } from "../status-address.ts";
+import type { DiscoverConfig } from "./config.ts";
+import { counted, type Request } from "./counted.ts";
+import { problemsOf } from "./health.ts";
+import { type MetricName, metricTable } from "./metrics.ts";
+import { type Observation, observation } from "./observe.ts";
+import type { Observer } from "./observer.ts";
+import { page } from "./page.ts";
+
+/** The agent before this one may still hold the port for as long as its drain takes. */
+const BIND_AGAIN_MS = 1_000;
+
+/** Follows the agent's work, and serves what it knows of it at the address. */
+export function status(
+  address: StatusAddress,
+  { dryRun, patience, workers }: Pick<DiscoverConfig, "dryRun" | "patience" | "workers">,
+  { clock, log }: Pick<Surroundings, "clock" | "log">,
+): Observer {
+  const patienceMs = patience * 1000;
+  const known = observation({ clock, unixMs: Date.now, version: version(), dryRun, workers });
+  const figures = metrics<MetricName>(metricTable);
+  let server: StatusServer | undefined;
+  let engineProblem: () => Promise<string | undefined> = async () => undefined;
+
+  const health = async (): Promise<readonly string[]> => {
+    const isStreamOpen = known.isStreamOpen();
+    const problem = isStreamOpen ? await engineProblem() : undefined;
+    return problemsOf({
+      nowMs: clock.now(),
+      patienceMs,
+      isStreamOpen,
+      engineProblem: problem,
+      standing: known.standing(),
+      lastMiss: known.lastMiss(),
+    });
+  };
+  const state = async () => known.state(await health());
+  const scrape = async () => {
+    setGauges(figures, await state(), known, clock.now());
+    return figures.text();
+  };
+  const changed = () => server?.changed();
+  const count = (request: Request): void => {
+    countRequest(figures, request);
+    known.asked(request);
+    changed();
+  };
+  const outside = counted({ clock, asked: count, read: known.read });
+
+  const bind = async (stop: AbortSignal): Promise<StatusServer | undefined> => {
+    let isFirst = true;
+    while (!stop.aborted) {
+      try {
+        return await statusServer({
+          ...address,
+          health,
+          readiness: () => (known.isReady() ? [] : ["the first sync is not done yet"]),
+          metrics: scrape,
+          state,
+          page,
+        });
+      } catch (error) {
+        if (isFirst) {
+          log.warn(
+            `can't serve the status page at ${shown(address)}: works without it, and tries again`,
+            { statusAddress: shown(address), cause: causes(error) },
+          );
+        }
+        isFirst = false;
+        await clock.sleep(BIND_AGAIN_MS, stop).catch(() => {});
+      }
+    }
+    return undefined;
+  };
+
+  return {
+    docker(engine) {
+      // Apart from what the agent itself asks: a check that fails is no request of its work.
+      engineProblem = engineCheck({
+        answers: engine.version,
+        running: (limitMs) => engine.running(SERVICE_NAME_LABEL, limitMs),
+        knows: known.knows,
+        takenToRun: known.takenToRun,
+        clock,
+        listLimitMs: overdueAfter(patienceMs).overdueMs,
+      });
+      return outside.docker(engine);
+    },
+    ecsAgent: outside.ecsAgent,
+    zone: outside.zone,
+    found(what) {
+      known.found(what);
+      changed();
+    },
+    streamOpened() {
+      known.streamOpened();
+      changed();
+    },
+    heard(id) {
+      known.heard(id);
+      figures.count("ecs_discovery_stream_events_total");
+      changed();
+    },
+    listed: known.listed,
+    seen(id, seen) {
+      known.seen(id, seen);
+      changed();
+    },
+    wrote(report, why) {
+      if (report.kind === "landed") {
+        figures.observe("ecs_discovery_batch_changes", report.changes.length);
+      }
+      for (const change of known.wrote(report, why)) {
+        countChange(figures, change);
+        server?.tell("change", change.seq, change);
+      }
+      changed();
+    },
+    async serve(stop) {
+      server = await bind(stop);
+      if (server === undefined) return;
+      log.info("the status page is served", { url: server.url });
+      if (!stop.aborted) {
+        await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+      }
+      await server.close();
+    },
+  };
+}
+
+type Figures = ReturnType<typeof metrics<MetricName>>;
+
+function countChange(figures: Figures, { action, result, seconds }: ChangeState): void {
+  figures.count("ecs_discovery_changes_total", { action: action.toLowerCase(), result });
+  if (result === "accepted" && seconds !== undefined) {
+    figures.observe("ecs_discovery_event_to_accepted_seconds", seconds);
+  }
+}
+
+function countRequest(figures: Figures, { system, operation, result, seconds }: Request): void {
+  const labels = { operation, result };
+  switch (system) {
+    case "Docker":
+      figures.count("ecs_discovery_docker_requests_total", labels);
+      return;
+    case "the ECS agent":
+      figures.count("ecs_discovery_introspection_requests_total", labels);
+      return;
+    case "Route 53":
+      figures.count("ecs_discovery_route53_requests_total", labels);
+      figures.observe("ecs_discovery_route53_request_seconds", seconds, { operation });
+      if (result === "throttled") figures.count("ecs_discovery_route53_throttles_total");
+  }
+}
+
+/** What is a state and no sum is looked up when it is asked for. */
+function setGauges(
+  figures: Figures,
+  { agent, owner, zone, health, flow, containers, skipped }: State,
+  known: Observation,
+  nowMs: number,
+): void {
+  const { set, setEach } = figures;
+  const { fullest, nearlyFull } = known.fullness();
+  const overdueSinceMs = known.standing()?.overdueSinceMs ?? nowMs;
+  const lives = Map.groupBy(containers, ({ life = "unknown" }) => life);
+  set("ecs_discovery_info", 1, {
+    version: agent.version,
+    instance: owner?.instance ?? "",
+    cluster: owner?.cluster ?? "",
+    zone: zone?.name ?? "",
+  });
+  set("ecs_discovery_healthy", Number(health.ok));
+  set("ecs_discovery_ready", Number(health.ready));
+  set("ecs_discovery_stream_open", Number(flow.stream.open));
+  setEach(
+    "ecs_discovery_containers",
+    "state",
+    Object.fromEntries([...lives].map(([life, all]) => [life, all.length])),
+  );
+  setEach("ecs_discovery_containers_skipped", "reason", skipped);
+  set("ecs_discovery_queue_length", flow.queue.waiting);
+  set("ecs_discovery_queue_working", flow.queue.working);
+  set("ecs_discovery_records_desired", flow.records.desired);
+  set("ecs_discovery_records_published", flow.records.published);
+  set("ecs_discovery_changes_pending", flow.records.pending);
+  set("ecs_discovery_changes_quarantined", flow.records.refused);
+  set("ecs_discovery_changes_overdue_seconds", (nowMs - overdueSinceMs) / 1000);
+  set("ecs_discovery_last_accepted_timestamp_seconds", flow.requests.lastAcceptedAt ?? 0);
+  set("ecs_discovery_last_sync_timestamp_seconds", flow.lastSyncAt ?? 0);
+  set("ecs_discovery_fullest_name_record_sets", fullest);
+  set("ecs_discovery_names_nearly_full", nearlyFull);
+}
+
+const shown = ({ host, port }: StatusAddress): string =>
+  `${host.includes(":") ? `[${host}]` : host}:${port}`;
