@@ -6,7 +6,7 @@ const REQUEST_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const BATCH_CHANGES = [1, 2, 5, 10, 25, 50, 100, 250, 500];
 
 /**
- * Every metric of an agent, besides the process's own (`process_*`, `nodejs_*`). No label's value comes from a container:
+ * Every metric of an agent, besides the process's own (`process_*`, `nodejs_heap_used_bytes`). No label's value comes from a container:
  * they are closed sets, so their number is bounded.
  */
 export const metricTable = {
