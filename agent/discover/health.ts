@@ -43,7 +43,8 @@ export function problemsOf(vitals: Vitals): readonly string[] {
   if (awayMs > turnedAwayMs) {
     problems.push(`Route 53 has turned every request away for ${seconds(awayMs)}${said}`);
   } else if (lateMs > overdueMs && awayMs === 0) {
-    problems.push(`${sendable} changes wait, and none was accepted for ${seconds(lateMs)}${said}`);
+    const what = sendable === 1 ? "1 change waits" : `${sendable} changes wait`;
+    problems.push(`${what}, and none was accepted for ${seconds(lateMs)}${said}`);
   }
   return problems;
 }

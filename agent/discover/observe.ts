@@ -83,8 +83,16 @@ export interface Observation {
   standing(): Standing | undefined;
   /** Of all hosts, under the names of ours that were read: the most record sets, and how many names come near the limit. */
   fullness(): { readonly fullest: number; readonly nearlyFull: number };
+  /** How many containers lead which life. */
+  lives(): Readonly<Record<string, number>>;
+  /** How many containers are without a record for a reason to act on, by reason. */
+  skipped(): Readonly<Record<string, number>>;
+  /** The state without its lists. */
+  summary(problems: readonly string[]): Summary;
   state(problems: readonly string[]): State;
 }
+
+type Summary = Pick<State, "schemaVersion" | "at" | "agent" | "owner" | "zone" | "health" | "flow">;
 
 export function observation({
   clock,
@@ -224,6 +232,45 @@ export function observation({
     );
   };
 
+  const skipped = () => countEach([...rows.values()].flatMap(({ seen }) => skipReason(seen)));
+  const summary = (problems: readonly string[]): Summary => {
+    const standing = writer?.standing();
+    const waiting = standing?.waiting ?? [];
+    return {
+      schemaVersion: STATE_SCHEMA_VERSION,
+      at: unix(clock.now()),
+      agent: { version, startedAt: unix(startedMs), dryRun },
+      owner: host && {
+        instance: host.owner.instance,
+        region: host.owner.region,
+        cluster: host.cluster,
+      },
+      zone,
+      health: {
+        ok: problems.length === 0,
+        ready: standing?.settledAtMs !== undefined,
+        problems: [...problems],
+      },
+      flow: {
+        stream: {
+          open: stream.open,
+          since: unix(stream.sinceMs),
+          events: stream.events,
+          lastEventAt: unixOr(stream.lastMs),
+        },
+        queue: { ...(parts?.queue.size() ?? { waiting: 0, working: 0, later: 0 }), workers },
+        records: {
+          desired: parts?.desired.records().size ?? 0,
+          published: standing?.published.size ?? 0,
+          pending: waiting.length,
+          refused: waiting.filter(({ refused }) => refused !== undefined).length,
+        },
+        requests: { ...requests, lastAcceptedAt: unixOr(acceptedMs) },
+        lastSyncAt: unixOr(standing?.settledAtMs),
+      },
+    };
+  };
+
   return {
     found(what) {
       switch (what.kind) {
@@ -307,47 +354,15 @@ export function observation({
         nearlyFull: sizes.filter((size) => size >= GROUP_WARNING).length,
       };
     },
+    lives: () => countEach([...rows.values()].map(({ seen }) => seen.life ?? "unknown")),
+    skipped,
+    summary,
     state(problems) {
       const standing = writer?.standing();
-      const desired = parts?.desired.records() ?? new Map<RecordKey, RecordSet>();
-      const waiting = standing?.waiting ?? [];
+      const desired = parts?.desired.records() ?? NO_RECORDS;
       const how = standingOf(standing, desired);
-      const skips = [...rows.values()].flatMap(({ seen }) => skipReason(seen));
       return {
-        schemaVersion: STATE_SCHEMA_VERSION,
-        at: unix(clock.now()),
-        agent: { version, startedAt: unix(startedMs), dryRun },
-        owner: host && {
-          instance: host.owner.instance,
-          region: host.owner.region,
-          cluster: host.cluster,
-        },
-        zone,
-        health: {
-          ok: problems.length === 0,
-          ready: standing?.settledAtMs !== undefined,
-          problems: [...problems],
-        },
-        flow: {
-          stream: {
-            open: stream.open,
-            since: unix(stream.sinceMs),
-            events: stream.events,
-            lastEventAt: unixOr(stream.lastMs),
-          },
-          queue: {
-            ...(parts?.queue.size() ?? { waiting: 0, working: 0, later: 0 }),
-            workers,
-          },
-          records: {
-            desired: desired.size,
-            published: standing?.published.size ?? 0,
-            pending: waiting.length,
-            refused: waiting.filter(({ refused }) => refused !== undefined).length,
-          },
-          requests: { ...requests, lastAcceptedAt: unixOr(acceptedMs) },
-          lastSyncAt: unixOr(standing?.settledAtMs),
-        },
+        ...summary(problems),
         containers: [...rows]
           .map(([id, row]) => containerState(id, row, how))
           .toSorted((a, b) => compare(a.name ?? "", b.name ?? "") || compare(a.id, b.id)),
@@ -356,15 +371,13 @@ export function observation({
           ...shown(record),
           certain,
         })),
-        pending: waiting.map(({ change, refused }) => ({
+        pending: (standing?.waiting ?? []).map(({ change, refused }) => ({
           action: change.action,
           record: shown(change.record),
           refused: refused && { message: refused.message, retryAt: unix(refused.untilMs) },
         })),
         names: names(standing),
-        skipped: Object.fromEntries(
-          [...Map.groupBy(skips, (reason) => reason)].map(([reason, all]) => [reason, all.length]),
-        ),
+        skipped: skipped(),
         errors: [...troubles.values()].toReversed().map(({ firstMs, lastMs, ...rest }) => ({
           ...rest,
           firstAt: unix(firstMs),
@@ -393,5 +406,11 @@ function shown(record: RecordSet): RecordSetState {
   return { name, type, setIdentifier, task, ttlSeconds, weight, values: [...values] };
 }
 
+const NO_RECORDS: ReadonlyMap<RecordKey, RecordSet> = new Map();
+
+const countEach = (words: readonly string[]): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    [...Map.groupBy(words, (word) => word)].map(([word, all]) => [word, all.length]),
+  );
 const sum = (values: readonly number[]): number => values.reduce((total, one) => total + one, 0);
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

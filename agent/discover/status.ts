@@ -2,21 +2,24 @@ import { causes } from "../../lib/core/failure.ts";
 import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
 import { overdueAfter } from "../../lib/core/overdue.ts";
 import { engineCheck } from "../../lib/flow/engine-check.ts";
-import { metrics } from "../../lib/io/metrics.ts";
+import type { Metrics } from "../../lib/io/metrics.ts";
 import { type StatusServer, statusServer } from "../../lib/io/status-server.ts";
 import { type Surroundings, version } from "../modes.ts";
-import type { ChangeState, State } from "../state.ts";
+import type { ChangeState } from "../state.ts";
 import type { StatusAddress } from "../status-address.ts";
 import type { DiscoverConfig } from "./config.ts";
 import { counted, type Request } from "./counted.ts";
+import { figures } from "./figures.ts";
 import { problemsOf } from "./health.ts";
-import { type MetricName, metricTable } from "./metrics.ts";
+import type { MetricName } from "./metrics.ts";
 import { type Observation, observation } from "./observe.ts";
 import type { Observer } from "./observer.ts";
 import { page } from "./page.ts";
 
 /** The agent before this one may still hold the port for as long as its drain takes. */
 const BIND_AGAIN_MS = 1_000;
+/** The metrics are loaded so long after the server listens, unless somebody asks for them earlier. */
+const METRICS_LATER_MS = 2_000;
 
 /** Follows the agent's work, and serves what it knows of it at the address. */
 export function status(
@@ -26,7 +29,7 @@ export function status(
 ): Observer {
   const patienceMs = patience * 1000;
   const known = observation({ clock, unixMs: Date.now, version: version(), dryRun, workers });
-  const figures = metrics<MetricName>(metricTable);
+  const counts = figures();
   let server: StatusServer | undefined;
   let engineProblem: () => Promise<string | undefined> = async () => undefined;
 
@@ -44,12 +47,13 @@ export function status(
   };
   const state = async () => known.state(await health());
   const scrape = async () => {
-    setGauges(figures, await state(), known, clock.now());
-    return figures.text();
+    const metrics = await counts.load();
+    setGauges(metrics, known, await health(), clock.now());
+    return metrics.text();
   };
   const changed = () => server?.changed();
   const count = (request: Request): void => {
-    countRequest(figures, request);
+    counts.count((metrics) => countRequest(metrics, request));
     known.asked(request);
     changed();
   };
@@ -106,7 +110,7 @@ export function status(
     },
     heard(id) {
       known.heard(id);
-      figures.count("ecs_discovery_stream_events_total");
+      counts.count(({ count }) => count("ecs_discovery_stream_events_total"));
       changed();
     },
     listed: known.listed,
@@ -116,10 +120,11 @@ export function status(
     },
     wrote(report, why) {
       if (report.kind === "landed") {
-        figures.observe("ecs_discovery_batch_changes", report.changes.length);
+        const { length } = report.changes;
+        counts.count(({ observe }) => observe("ecs_discovery_batch_changes", length));
       }
       for (const change of known.wrote(report, why)) {
-        countChange(figures, change);
+        counts.count((metrics) => countChange(metrics, change));
         server?.tell("change", change.seq, change);
       }
       changed();
@@ -128,6 +133,7 @@ export function status(
       server = await bind(stop);
       if (server === undefined) return;
       log.info("the status page is served", { url: server.url });
+      await clock.sleep(METRICS_LATER_MS, stop).then(counts.load, () => {});
       if (!stop.aborted) {
         await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
       }
@@ -136,7 +142,7 @@ export function status(
   };
 }
 
-type Figures = ReturnType<typeof metrics<MetricName>>;
+type Figures = Metrics<MetricName>;
 
 function countChange(figures: Figures, { action, result, seconds }: ChangeState): void {
   figures.count("ecs_discovery_changes_total", { action: action.toLowerCase(), result });
@@ -163,15 +169,14 @@ function countRequest(figures: Figures, { system, operation, result, seconds }: 
 
 /** What is a state and no sum is looked up when it is asked for. */
 function setGauges(
-  figures: Figures,
-  { agent, owner, zone, health, flow, containers, skipped }: State,
+  { set, setEach }: Figures,
   known: Observation,
+  problems: readonly string[],
   nowMs: number,
 ): void {
-  const { set, setEach } = figures;
+  const { agent, owner, zone, health, flow } = known.summary(problems);
   const { fullest, nearlyFull } = known.fullness();
   const overdueSinceMs = known.standing()?.overdueSinceMs ?? nowMs;
-  const lives = Map.groupBy(containers, ({ life = "unknown" }) => life);
   set("ecs_discovery_info", 1, {
     version: agent.version,
     instance: owner?.instance ?? "",
@@ -181,12 +186,8 @@ function setGauges(
   set("ecs_discovery_healthy", Number(health.ok));
   set("ecs_discovery_ready", Number(health.ready));
   set("ecs_discovery_stream_open", Number(flow.stream.open));
-  setEach(
-    "ecs_discovery_containers",
-    "state",
-    Object.fromEntries([...lives].map(([life, all]) => [life, all.length])),
-  );
-  setEach("ecs_discovery_containers_skipped", "reason", skipped);
+  setEach("ecs_discovery_containers", "state", known.lives());
+  setEach("ecs_discovery_containers_skipped", "reason", known.skipped());
   set("ecs_discovery_queue_length", flow.queue.waiting);
   set("ecs_discovery_queue_working", flow.queue.working);
   set("ecs_discovery_records_desired", flow.records.desired);

@@ -9,12 +9,13 @@ import { footprint } from "./scenarios/footprint.ts";
 import { lone } from "./scenarios/lone.ts";
 import { poison } from "./scenarios/poison.ts";
 import { restart } from "./scenarios/restart.ts";
+import { status } from "./scenarios/status.ts";
 
 /** Measures the agent, and beside it the baseline, against the same stand-ins; prints one table. */
 const { values } = parseArgs({
   options: {
     /** Letters of the scenarios to run. */
-    only: { type: "string", default: "a,b,c,d,e,f,g" },
+    only: { type: "string", default: "a,b,c,d,e,f,g,h" },
     /** A file for the results as JSON. */
     out: { type: "string" },
     /** A file for the plot. */
@@ -34,6 +35,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   e: () => poison(seed),
   f: () => fleet(seed, values.hosts.split(",").map(Number)),
   g: footprint,
+  h: status,
 };
 
 const scenarios: Scenario[] = [];

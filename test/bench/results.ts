@@ -17,7 +17,7 @@ type Unit = "ms" | "s" | "MB" | "%" | "×" | "";
 export interface Scenario {
   readonly title: string;
   /** What stands beside the agent. */
-  readonly beside: "baseline" | "bare node:http" | "nothing";
+  readonly beside: "baseline" | "bare node:http" | "without it" | "nothing";
   readonly rows: readonly Row[];
   /** What a reader must know to judge the rows. */
   readonly notes?: readonly string[];
@@ -32,7 +32,11 @@ export function shown(value: number | undefined, unit: Unit): string {
 export const holds = ({ agent, atMost }: Row): boolean | undefined =>
   atMost === undefined ? undefined : agent <= atMost;
 
-const RATIO = { baseline: "baseline/agent", "bare node:http": "agent/bare" };
+const RATIO = {
+  baseline: "baseline/agent",
+  "bare node:http": "agent/bare",
+  "without it": "with/without",
+};
 
 /** All scenarios as one aligned table. */
 export function resultTable(scenarios: readonly Scenario[]): string {

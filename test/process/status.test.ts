@@ -97,7 +97,7 @@ describe("/healthz", () => {
     const { seconds, body } = await secondsUntil(status, 503);
     expect(seconds).toBeGreaterThan(4.5);
     expect(seconds).toBeLessThan(7);
-    expect(body).toContain("1 changes wait, and none was accepted for 5 s");
+    expect(body).toContain("1 change waits, and none was accepted for 5 s");
     expect((await status.state()).pending).toHaveLength(1);
     lab.route53.clearFaults();
     await secondsUntil(status, 200);
