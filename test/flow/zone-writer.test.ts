@@ -733,3 +733,92 @@ describe("whatever happens to requests and records", () => {
     );
   });
 });
+
+describe("how the writer stands", () => {
+  it("nothing waits, once the first difference was sent", async () => {
+    const { writer, want, stop, clock } = bench();
+    want(record(1));
+    expect(writer.standing()).toMatchObject({
+      waiting: [{ change: upsert(record(1)) }],
+      settledAtMs: undefined,
+    });
+    void writer.run(stop.signal);
+    await settle();
+    const { published, waiting, settledAtMs, overdueSinceMs } = writer.standing();
+    expect([...published.keys()]).toEqual([keyOf(record(1))]);
+    expect([waiting, settledAtMs, overdueSinceMs]).toEqual([[], clock.now(), undefined]);
+  });
+
+  it("a change is overdue from when it could be sent until something is accepted", async () => {
+    const { writer, want, stop, clock, hold } = bench();
+    void writer.run(stop.signal);
+    await settle();
+    await clock.advance(5_000);
+    const release = hold();
+    want(record(1));
+    await settle();
+    const sinceMs = clock.now();
+    await clock.advance(20_000);
+    want(record(2));
+    await settle();
+    expect(writer.standing()).toMatchObject({
+      overdueSinceMs: sinceMs,
+      turnedAwaySinceMs: undefined,
+    });
+    release();
+    await settle();
+    expect(writer.standing().overdueSinceMs).toBeUndefined();
+  });
+
+  it("also a change that waits behind a read is overdue as soon as somebody asks", async () => {
+    const { writer, want, stop, clock, hold } = bench([record(1)], { auditMs: 60_000 });
+    want(record(1));
+    void writer.run(stop.signal);
+    await settle();
+    const release = hold();
+    await clock.advance(60_000);
+    want(record(2));
+    const sinceMs = clock.now();
+    expect(writer.standing().overdueSinceMs).toBe(sinceMs);
+    await clock.advance(9_000);
+    expect(writer.standing().overdueSinceMs).toBe(sinceMs);
+    release();
+  });
+
+  it("a host that waits for its turn is turned away, not overdue", async () => {
+    const { writer, want, stop, clock, zone } = bench([], { hosts: 1_000 });
+    zone.fates.push("throttled", "throttled");
+    want(record(1));
+    const firstMs = clock.now();
+    void writer.run(stop.signal);
+    await settle();
+    await clock.advance(30_000);
+    expect(writer.standing()).toMatchObject({
+      overdueSinceMs: undefined,
+      turnedAwaySinceMs: firstMs,
+    });
+    await clock.advance(600_000);
+    expect(writer.standing()).toMatchObject({ waiting: [], turnedAwaySinceMs: undefined });
+  });
+
+  it("a refused change waits with Route 53's words, and is not overdue", async () => {
+    const { writer, want, stop, clock, zone } = bench();
+    zone.edit({
+      action: "UPSERT",
+      record: { name: `web.${ZONE}.`, type: "CNAME", ttlSeconds: 60, values: ["elsewhere."] },
+    });
+    want(record(1));
+    void writer.run(stop.signal);
+    await settle();
+    await clock.advance(60_000);
+    expect(writer.standing()).toMatchObject({
+      waiting: [
+        {
+          change: upsert(record(1)),
+          refused: { message: expect.stringContaining("CNAME"), untilMs: 1_000 + RETRY_MS },
+        },
+      ],
+      overdueSinceMs: undefined,
+    });
+  });
+});
