@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it, test } from "@jest/globals";
 import { flags as discover } from "../agent/discover/config.ts";
+import { metricTable } from "../agent/discover/metrics.ts";
 import { onOff, wholeNumber } from "../agent/flags.ts";
 import { flags as sandbox } from "../agent/sandbox/config.ts";
 import { flagTable, framed, tableIn, withTable } from "./support/flag-table.ts";
+import { metricsIn, metricTableText, withMetrics } from "./support/metric-table.ts";
 
 const README = new URL("../README.md", import.meta.url);
 const read = (): string => readFileSync(README, "utf8");
@@ -19,6 +21,21 @@ test.each([
     expect(tableIn(read(), mode)).toBe(table);
   },
 );
+
+test("README.md shows every metric as it is declared (UPDATE_README=1 writes it)", () => {
+  const table = metricTableText(metricTable);
+  if (process.env["UPDATE_README"] === "1") writeFileSync(README, withMetrics(read(), table));
+  expect(metricsIn(read())).toBe(table);
+});
+
+test("a metric's name says what it is: counters are totals, and units are base units", () => {
+  for (const [name, { kind, help }] of Object.entries(metricTable)) {
+    expect(name).toMatch(/^ecs_discovery_[a-z0-9_]+$/);
+    expect([name, name.endsWith("_total")]).toEqual([name, kind === "counter"]);
+    expect(name).not.toMatch(/_(?:ms|milliseconds|minutes|kb|mb)(?:_|$)/);
+    expect(help).not.toBe("");
+  }
+});
 
 const table = flagTable({
   drainTimeout: wholeNumber({ takes: "a|b", min: 0, max: 9, byDefault: 3, help: "how long" }),

@@ -322,8 +322,10 @@ export function observation({
     },
     read(group) {
       groups.set(group.name, { group, atMs: clock.now() });
+      // Before the writer is there, names are read to find out what is ours.
+      if (writer === undefined) return;
       const owned = new Set(
-        [...(writer?.standing().published.values() ?? [])].map(({ record }) => record.name),
+        [...writer.standing().published.values()].map(({ record }) => record.name),
       );
       for (const name of groups.keys()) {
         if (name !== group.name && !owned.has(name)) groups.delete(name);

@@ -133,7 +133,11 @@ export function status(
       server = await bind(stop);
       if (server === undefined) return;
       log.info("the status page is served", { url: server.url });
-      await clock.sleep(METRICS_LATER_MS, stop).then(counts.load, () => {});
+      // Where they can't be loaded, whoever asks for them is told.
+      await clock
+        .sleep(METRICS_LATER_MS, stop)
+        .then(counts.load)
+        .catch(() => {});
       if (!stop.aborted) {
         await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
       }

@@ -89,7 +89,7 @@ export function tell(
         container: shortId(id),
         ...(container && { name: printable(container.name) }),
       };
-      if (life !== undefined && life !== lives.get(id)) {
+      if (life !== undefined && life !== (lives.get(id) ?? "dead")) {
         log.debug(`the container is ${life}`, { ...fields, life });
         if (life === "dead") lives.delete(id);
         else lives.set(id, life);

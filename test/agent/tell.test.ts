@@ -155,6 +155,23 @@ describe("everyday life", () => {
   });
 });
 
+it("each change of a container's life is told at debug, once", () => {
+  const { seen: look, lines } = recorded();
+  for (const life of ["starting", "starting", "healthy", "unhealthy", "dead", "dead"] as const) {
+    const desired = life === "dead" ? absent("not-running") : serves;
+    look(containerId(1), { container: container(1), desired, life });
+  }
+  const lives = lines.flatMap(({ level, fields }) =>
+    fields?.["life"] === undefined ? [] : [[level, fields["life"]]],
+  );
+  expect(lives).toEqual([
+    ["debug", "starting"],
+    ["debug", "healthy"],
+    ["debug", "unhealthy"],
+    ["debug", "dead"],
+  ]);
+});
+
 it("a container's name is shown as printable text, whatever it holds", () => {
   const { seen: look, lines } = recorded();
   const name = 'web\n\u001b[2J"';

@@ -133,7 +133,7 @@ describe("group", () => {
     expect(group).toEqual({
       name: `web.${ZONE}`,
       types: new Map([
-        ["A", { size: 100, othersTtlSeconds: 10 }],
+        ["A", { size: 100, weight: 100, othersTtlSeconds: 10 }],
         ["AAAA", { size: 0 }],
         ["SRV", { size: 0 }],
       ]),

@@ -44,7 +44,7 @@ export function readExposition(text: string): Exposition {
       types.set(name, rest);
     } else {
       const sample = readSample(line);
-      const key = JSON.stringify([sample.name, Object.entries(sample.labels).toSorted()]);
+      const key = `${sample.name} ${keyOf(sample.labels)}`;
       if (seen.has(key)) throw new Error(`a second sample: ${line}`);
       seen.add(key);
       if (!types.has(familyOf(sample.name, types))) throw new Error(`no type: ${line}`);
@@ -93,6 +93,14 @@ function readSample(line: string): Sample {
   return { name, labels, value: Number(value.replace("Inf", "Infinity")) };
 }
 
+/** The labels but one, in an order of their own. */
+const keyOf = (labels: Sample["labels"], but?: string): string =>
+  JSON.stringify(
+    Object.entries(labels)
+      .filter(([label]) => label !== but)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+
 /** A histogram's samples are named after it. */
 function familyOf(name: string, types: ReadonlyMap<string, string>): string {
   const base = name.replace(/_(?:bucket|sum|count)$/, "");
@@ -104,7 +112,7 @@ function checkHistograms(types: ReadonlyMap<string, string>, samples: readonly S
     if (type !== "histogram") continue;
     const series = Map.groupBy(
       samples.filter((one) => one.name === `${name}_bucket`),
-      ({ labels: { le: _, ...labels } }) => JSON.stringify(labels),
+      ({ labels }) => keyOf(labels, "le"),
     );
     for (const buckets of series.values()) {
       const counts = buckets.map(({ value }) => value);
