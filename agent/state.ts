@@ -37,13 +37,7 @@ export type RecordSetState = z.infer<typeof RecordSetState>;
  * - refused: Route 53 would not have it; see `pending` for its words.
  * - withheld: nobody sends it, because of other containers of its name (`--allUnhealthy`).
  */
-export const recordStandings = [
-  "published",
-  "pending",
-  "uncertain",
-  "refused",
-  "withheld",
-] as const;
+const recordStandings = ["published", "pending", "uncertain", "refused", "withheld"] as const;
 
 const ContainerState = z.object({
   /** Docker's 64 hex digits. */

@@ -344,7 +344,8 @@ export function observation({
     isStreamOpen: () => stream.open,
     isReady: () => writer?.standing().settledAtMs !== undefined,
     lastMiss: () => lastMiss,
-    knows: (id) => known.has(id),
+    // One that has run for long may have fallen out of the latest.
+    knows: (id) => known.has(id) || rows.has(id),
     takenToRun: () => parts?.desired.ids().filter((id) => parts?.queue.holds(id) === false) ?? [],
     standing: () => writer?.standing(),
     fullness() {

@@ -10,7 +10,7 @@ export interface Metric {
   readonly buckets?: readonly number[];
 }
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 export interface Metrics<Name extends string> {
   /** Adds to a counter, 1 unless said otherwise. */

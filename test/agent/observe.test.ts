@@ -203,12 +203,14 @@ describe("the state", () => {
   });
 });
 
-it("remembers a bounded number of ids, the latest", () => {
-  const { heard, knows } = bench();
+it("remembers a bounded number of ids, the latest, and those of containers that run", () => {
+  const { heard, knows, see } = bench();
+  see(20_000, serves(record(1)));
   for (let n = 0; n <= 10_000; n += 1) heard(containerId(n));
   expect([knows(containerId(0)), knows(containerId(1)), knows(containerId(10_000))]).toEqual([
     false,
     true,
     true,
   ]);
+  expect(knows(containerId(20_000))).toBe(true);
 });

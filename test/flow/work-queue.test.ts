@@ -170,3 +170,19 @@ describe("idle", () => {
     await waiting;
   });
 });
+
+it("says what it holds: what waits, what is worked on, and what is to be worked on later", async () => {
+  const { queue, end, clock } = workbench(1);
+  queue.mark("a");
+  queue.mark("b");
+  await settle();
+  expect(queue.size()).toEqual({ waiting: 1, working: 1, later: 0 });
+  await end("a", 500);
+  expect(queue.size()).toEqual({ waiting: 0, working: 1, later: 1 });
+  expect(["a", "b", "c"].map(queue.holds)).toEqual([true, true, false]);
+  await end("b");
+  await clock.advance(500);
+  await end("a");
+  expect(queue.size()).toEqual({ waiting: 0, working: 0, later: 0 });
+  expect(queue.holds("a")).toBe(false);
+});
