@@ -18,7 +18,7 @@ import { page } from "./page.ts";
 
 /** The agent before this one may still hold the port for as long as its drain takes. */
 const BIND_AGAIN_MS = 1_000;
-/** The metrics are loaded so long after the server listens, unless somebody asks for them earlier. */
+/** The metrics are loaded so long after the start, unless somebody asks for them earlier. */
 const METRICS_LATER_MS = 2_000;
 
 /** Follows the agent's work, and serves what it knows of it at the address. */
@@ -130,14 +130,14 @@ export function status(
       changed();
     },
     async serve(stop) {
-      server = await bind(stop);
-      if (server === undefined) return;
-      log.info("the status page is served", { url: server.url });
-      // Where they can't be loaded, whoever asks for them is told.
-      await clock
+      // Also where nobody can ask for them yet, so that what is counted until then has an end.
+      clock
         .sleep(METRICS_LATER_MS, stop)
         .then(counts.load)
         .catch(() => {});
+      server = await bind(stop);
+      if (server === undefined) return;
+      log.info("the status page is served", { url: server.url });
       if (!stop.aborted) {
         await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
       }
