@@ -2,7 +2,7 @@ import { script } from "./page-script.ts";
 import { style } from "./page-style.ts";
 
 /** One document with all that it needs: the agent's state, for people. */
-export const page = `<!doctype html>
+export const page: string = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import Docker from "dockerode";
+import { installPackages, isRootOnDebian } from "./debian.ts";
 import { TEST_IMAGE } from "./engine.ts";
 
 const run = promisify(execFile);
@@ -26,16 +27,14 @@ const answers = async (docker: Docker): Promise<boolean> =>
 
 /** As root on Debian the set-up helps itself; anywhere else it says what is missing. */
 async function startEngine(docker: Docker): Promise<void> {
-  const isRootOnDebian = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
-  if (process.env["DOCKER_HOST"] || !isRootOnDebian) {
+  if (process.env["DOCKER_HOST"] || !isRootOnDebian()) {
     throw new Error(
       `These tests need a Docker engine, and none answers at ${process.env["DOCKER_HOST"] || "/var/run/docker.sock"}: ` +
         "start one (or install it: https://docs.docker.com/engine/install), or run `npm run test:unit` for the tests that need none.",
     );
   }
   if (!existsSync("/usr/sbin/dockerd") && !existsSync("/usr/bin/dockerd")) {
-    await run("apt-get", ["update", "-qq"]);
-    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "docker.io"]);
+    await installPackages("docker.io");
   }
   const logFile = join(tmpdir(), "ecs-discovery-agent-test-dockerd.log");
   const log = openSync(logFile, "w");
