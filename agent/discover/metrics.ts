@@ -13,7 +13,7 @@ export const metricTable = {
   ecs_discovery_info: {
     kind: "gauge",
     help: "1; its labels say which agent this is",
-    labels: ["version", "instance", "cluster", "zone"],
+    labels: ["version", "container_instance", "cluster", "zone"],
   },
   ecs_discovery_healthy: { kind: "gauge", help: "1 while /healthz says 200" },
   ecs_discovery_ready: { kind: "gauge", help: "1 from the first sync on" },

@@ -183,7 +183,7 @@ function setGauges(
   const overdueSinceMs = known.standing()?.overdueSinceMs ?? nowMs;
   set("ecs_discovery_info", 1, {
     version: agent.version,
-    instance: owner?.instance ?? "",
+    container_instance: owner?.instance ?? "",
     cluster: owner?.cluster ?? "",
     zone: zone?.name ?? "",
   });
