@@ -7,7 +7,6 @@ import {
   type ResourceRecordSet,
   Route53Client,
 } from "@aws-sdk/client-route-53";
-import { StandardRetryStrategy } from "@smithy/core/retry";
 import type { InstanceId } from "../core/arn.ts";
 import { causes, Fatal, Unavailable } from "../core/failure.ts";
 import type { Group } from "../core/group.ts";
@@ -15,6 +14,7 @@ import { isOwn } from "../core/own-record.ts";
 import { type Change, type Step, stepsOf } from "../core/plan.ts";
 import { type RecordSet, recordTypes } from "../core/record-set.ts";
 import { parseSetIdentifier } from "../core/set-identifier.ts";
+import { clientDefaults, errorFacts, TRANSIENT } from "./aws-sdk.ts";
 
 /**
  * One Route 53 hosted zone. Every function throws `Unavailable` when trying again may help, and `Fatal` when only an
@@ -60,15 +60,6 @@ const DEMANDS: ReadonlyMap<string, "fewer" | "later"> = new Map([
   // The zone is busy with somebody else's change.
   ["PriorRequestNotComplete", "later"],
 ]);
-const TRANSIENT = new Set([
-  ...DEMANDS.keys(),
-  "TimeoutError",
-  "RequestTimeout",
-  "RequestExpired",
-  "CredentialsProviderError",
-  "ExpiredToken",
-  "ExpiredTokenException",
-]);
 /** Nothing was sent: the connection or the credentials were not there. */
 const NOT_SENT = new Set(["CredentialsProviderError", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"]);
 
@@ -83,16 +74,7 @@ export function hostedZone({
   readonly zoneId: string;
   readonly region: string;
 }): HostedZone {
-  const client = new Route53Client({
-    region,
-    retryStrategy: retryTransient(),
-    // Without throwOnRequestTimeout the SDK only warns and waits for ever.
-    requestHandler: {
-      connectionTimeout: 2_000,
-      requestTimeout: 10_000,
-      throwOnRequestTimeout: true,
-    },
-  });
+  const client = new Route53Client({ region, ...clientDefaults() });
 
   const list = (cursor: ZoneCursor): Promise<ListResourceRecordSetsCommandOutput> =>
     client
@@ -178,20 +160,6 @@ export function hostedZone({
   };
 }
 
-/**
- * The SDK repeats at once what a broken connection or a moment's failure of the service cost. Throttling it leaves to the
- * caller, who paces all of its requests, and puts newer changes into the next one.
- */
-function retryTransient(): StandardRetryStrategy {
-  const strategy = new StandardRetryStrategy(5);
-  const retry = strategy.refreshRetryTokenForRetry.bind(strategy);
-  strategy.refreshRetryTokenForRetry = async (token, error) => {
-    if (error.errorType === "THROTTLING") throw new Error("throttled: the caller paces it");
-    return retry(token, error);
-  };
-  return strategy;
-}
-
 const apiChange = ({ action, record: { weight, ...record } }: Step): ApiChange => ({
   Action: action,
   ResourceRecordSet: {
@@ -234,15 +202,15 @@ function ownAmong(
 
 /** What Route 53 says of a batch that it won't have; undefined for every other error. */
 function refusal(error: unknown): string | undefined {
-  const { name, message, status } = facts(error);
+  const { name, message, status } = errorFacts(error);
   if (name === "InvalidChangeBatch" || name === "InvalidInput") return message;
   // The wire format of earlier years: the SDK calls it Unknown and keeps the texts in a field of its own.
   return name === "Unknown" && status === 400 ? JSON.stringify(error) : undefined;
 }
 
 function failure(operation: string, zoneId: string, error: unknown): Unavailable | Fatal {
-  const { name, code, status, attempts } = facts(error);
-  if (status === undefined || status >= 500 || TRANSIENT.has(name)) {
+  const { name, code, status, attempts } = errorFacts(error);
+  if (status === undefined || status >= 500 || DEMANDS.has(name) || TRANSIENT.includes(name)) {
     const demand = DEMANDS.get(name);
     const notSent = NOT_SENT.has(name) || NOT_SENT.has(code);
     return new Unavailable("Route 53", `did not take ${operation}`, {
@@ -258,20 +226,4 @@ function failure(operation: string, zoneId: string, error: unknown): Unavailable
     );
   }
   return new Fatal(`Route 53 refused ${operation} on zone ${zoneId}`, { cause: error });
-}
-
-/** By name, never by class: Throttling, for one, comes as the base class (facts: errors). */
-function facts(error: unknown) {
-  const of = (value: unknown): Readonly<Record<string, unknown>> =>
-    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  const text = (value: unknown) => (typeof value === "string" ? value : "");
-  const fields = of(error);
-  const metadata = of(fields["$metadata"]);
-  return {
-    name: text(fields["name"]),
-    message: text(fields["message"]),
-    code: text(fields["code"]),
-    status: typeof metadata["httpStatusCode"] === "number" ? metadata["httpStatusCode"] : undefined,
-    attempts: typeof metadata["attempts"] === "number" ? metadata["attempts"] : 1,
-  };
 }
