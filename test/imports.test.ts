@@ -104,7 +104,7 @@ interface Allowed {
 }
 
 /** The client libraries of outside systems: one a file, and each in one file only. */
-const CLIENTS = ["dockerode", "@aws-sdk/client-route-53", "prom-client"];
+const CLIENTS = ["dockerode", "@aws-sdk/client-ecs", "@aws-sdk/client-route-53", "prom-client"];
 const ONCE = [...CLIENTS, "p-queue", "winston", "commander"];
 
 /** What several modes do with the edges; no mode loads another, and main.ts loads none of these. */

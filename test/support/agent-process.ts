@@ -39,9 +39,12 @@ export function startAgent(
   flags: readonly string[],
   env: Readonly<Record<string, string>>,
 ): AgentProcess {
-  const endpoint = env["AWS_ENDPOINT_URL_ROUTE_53"];
-  if (endpoint === undefined || new URL(endpoint).hostname !== "127.0.0.1") {
-    throw new Error(`expected Route 53 at 127.0.0.1, got ${endpoint}`);
+  // Where a test plays no ECS, nobody listens.
+  const { AWS_ENDPOINT_URL_ECS: ecs = "http://127.0.0.1:9" } = env;
+  for (const endpoint of [env["AWS_ENDPOINT_URL_ROUTE_53"], ecs]) {
+    if (endpoint === undefined || new URL(endpoint).hostname !== "127.0.0.1") {
+      throw new Error(`expected Route 53 and ECS at 127.0.0.1, got ${endpoint}`);
+    }
   }
   const agent = spawn(process.execPath, [MAIN, ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -53,6 +56,7 @@ export function startAgent(
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
       AWS_EC2_METADATA_DISABLED: "true",
       ...env,
+      AWS_ENDPOINT_URL_ECS: ecs,
     },
   });
   const moved = changes();
