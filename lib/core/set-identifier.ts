@@ -31,3 +31,6 @@ export function parseSetIdentifier(text: string): Ownership | undefined {
     ...(container === undefined ? {} : { container }),
   };
 }
+
+/** True for ours, and for what another version of the agent, or somebody who imitates it, may have written. */
+export const beginsAsOurs = (text: string): boolean => text.startsWith("ecs-discovery-");

@@ -10,7 +10,7 @@ import {
 import type { InstanceId } from "../core/arn.ts";
 import { causes, Fatal, Unavailable } from "../core/failure.ts";
 import type { Group } from "../core/group.ts";
-import { isOwn } from "../core/own-record.ts";
+import { type ForeignRecord, isOwn, isStrange, type Whose } from "../core/own-record.ts";
 import { type Change, type Step, stepsOf } from "../core/plan.ts";
 import { type RecordSet, recordTypes } from "../core/record-set.ts";
 import { parseSetIdentifier } from "../core/set-identifier.ts";
@@ -23,8 +23,8 @@ import { clientDefaults, errorFacts, TRANSIENT } from "./aws-sdk.ts";
 export interface HostedZone {
   /** The zone's name, in lower case, without the trailing dot, and how many record sets it holds. */
   facts(): Promise<{ readonly name: string; readonly size: number }>;
-  /** The owner's view of the zone, once its name is known. */
-  as(owner: InstanceId, zoneName: string): OwnedZone;
+  /** The owner's view of the zone, once its name is known; for "any instance" that of all agents together. */
+  as(owner: Whose, zoneName: string): OwnedZone;
   close(): void;
 }
 
@@ -35,6 +35,8 @@ export interface OwnedZone {
   /** What it holds from the cursor on, at most 300 record sets: one request. */
   page(cursor: ZoneCursor | undefined): Promise<{
     readonly own: readonly RecordSet[];
+    /** Those that look like an agent's, and are none's of this version. */
+    readonly strange: readonly ForeignRecord[];
     readonly instances: readonly InstanceId[];
     readonly next?: ZoneCursor;
   }>;
@@ -127,6 +129,7 @@ export function hostedZone({
         const records = page.ResourceRecordSets ?? [];
         return {
           own: ownAmong(records, zoneName, owner),
+          strange: strangeAmong(records, zoneName),
           instances: instancesAmong(records),
           ...(page.IsTruncated && {
             next: {
@@ -185,7 +188,7 @@ const instancesAmong = (records: readonly ResourceRecordSet[]): readonly Instanc
 function ownAmong(
   records: readonly ResourceRecordSet[],
   zoneName: string,
-  owner: InstanceId,
+  owner: Whose,
 ): readonly RecordSet[] {
   return records.flatMap((record) => {
     const { SetIdentifier = "", TTL, Weight, MultiValueAnswer, ResourceRecords } = record;
@@ -199,6 +202,15 @@ function ownAmong(
     return [{ ...own, ...(Weight !== undefined && { weight: Weight }) }];
   });
 }
+
+const strangeAmong = (
+  records: readonly ResourceRecordSet[],
+  zoneName: string,
+): readonly ForeignRecord[] =>
+  records.flatMap(({ Name = "", Type = "", SetIdentifier = "" }) => {
+    const record = { name: plain(Name), type: Type, setIdentifier: SetIdentifier };
+    return isStrange(record, zoneName) ? [record] : [];
+  });
 
 /** What Route 53 says of a batch that it won't have; undefined for every other error. */
 function refusal(error: unknown): string | undefined {

@@ -171,6 +171,7 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
             const weighted = weightedOf(records);
             return {
               own: weighted.filter(isOwn),
+              strange: [],
               instances: instancesAmong(weighted),
               ...(next !== undefined && {
                 next: {
