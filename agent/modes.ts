@@ -59,6 +59,13 @@ export const modes: readonly Mode[] = [
     ]);
     return { flags, run: deregister };
   }),
+  mode("sweep", "removes the records of hosts and tasks that are dead, once", async () => {
+    const [{ flags }, { sweepOnce }] = await Promise.all([
+      import("./sweep/config.ts"),
+      import("./sweep/mode.ts"),
+    ]);
+    return { flags, run: sweepOnce };
+  }),
   mode(
     "sandbox",
     "shows the agent at work against stand-ins for AWS, on this machine alone",

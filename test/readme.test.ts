@@ -4,6 +4,7 @@ import { flags as discover } from "../agent/discover/config.ts";
 import { metricTable } from "../agent/discover/metrics.ts";
 import { onOff, wholeNumber } from "../agent/flags.ts";
 import { flags as sandbox } from "../agent/sandbox/config.ts";
+import { flags as sweep } from "../agent/sweep/config.ts";
 import { flagTable, framed, tableIn, withTable } from "./support/flag-table.ts";
 import { metricsIn, metricTableText, withMetrics } from "./support/metric-table.ts";
 
@@ -13,6 +14,7 @@ const read = (): string => readFileSync(README, "utf8");
 test.each([
   ["discover", discover],
   ["sandbox", sandbox],
+  ["sweep", sweep],
 ])(
   "README.md shows every flag of %s as the schema has it (UPDATE_README=1 writes it)",
   (mode, flags) => {
