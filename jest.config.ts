@@ -22,6 +22,11 @@ const config: Config = {
       testMatch: ["<rootDir>/test/{io,process}/**/*.test.ts"],
       globalSetup: "<rootDir>/test/support/engine-setup.ts",
     },
+    {
+      ...shared,
+      displayName: "deploy",
+      testMatch: ["<rootDir>/test/deploy/**/*.test.ts"],
+    },
   ],
   collectCoverageFrom: ["<rootDir>/{agent,lib}/**/*.ts"],
   coverageProvider: "v8",
