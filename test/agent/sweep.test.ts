@@ -320,6 +320,32 @@ describe("a sweep", () => {
     ]);
   });
 
+  it("that is stopped while it deletes lets that land, says what is left, and ends with 1", async () => {
+    const prod = cluster("prod", { instances: 1, tasks: 1_200 });
+    await using lab = await sweepLab([
+      prod,
+      cluster("batch", { instances: 1, tasks: 1, from: 2_000 }),
+    ]);
+    const host = prod.instances.get(instance(0));
+    if (host === undefined) throw new Error("expected an instance");
+    host.status = "INACTIVE";
+    prod.tasks.clear();
+    lab.route53.set({ latencyMs: 200 });
+    const process = lab.start("--json", "--maxDeletes=100%");
+    lab.route53.onRequest(({ operation }, phase) => {
+      if (operation === "ChangeResourceRecordSets" && phase === "arrived") process.kill("SIGTERM");
+    });
+    expect(await process.exit()).toEqual({ code: 1, signal: null });
+    expect(lab.zone.changeRequests).toBe(1);
+    expect(lab.zone.landed).toHaveLength(1_000);
+    const report = process.log.find((line) => "schemaVersion" in line);
+    expect(report?.["deleted"]).toHaveLength(1_000);
+    expect(reasons(report?.["unsure"] as [])).toEqual({ stopped: 200 });
+    expect(process.log.at(-1)).toMatchObject({
+      cause: "stopped before 200 dead records were deleted",
+    });
+  });
+
   it("that is stopped between its looks deletes nothing", async () => {
     await using small = await smallLab();
     const { lab } = small;

@@ -91,7 +91,7 @@ export function cluster(
 export const recordOf = (ownership: Ownership, over: Partial<ZoneRecord> = {}): ZoneRecord => {
   const n = Number.parseInt(ownership.task.slice(-4), 16);
   return {
-    name: `svc-${n % 8}.${ZONE}.`,
+    name: `svc-${n % 16}.${ZONE}.`,
     type: "A",
     ttlSeconds: 10,
     weight: 1,
