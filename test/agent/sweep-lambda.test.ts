@@ -79,7 +79,7 @@ async function labFor() {
 }
 
 describe("the function", () => {
-  it.each([
+  it.concurrent.each([
     ["an empty event", {}],
     ["a scheduled event", SCHEDULED],
   ])("sweeps for %s, logs what it did, and returns the report", async (_, event) => {
@@ -100,7 +100,7 @@ describe("the function", () => {
     ]);
   });
 
-  it("takes flags from its event before its environment", async () => {
+  it.concurrent("takes flags from its event before its environment", async () => {
     await using one = await labFor();
     const env = { MAX_DELETES: "0" };
     const dry = await one.invoke({ dryRun: true, maxDeletes: 1 }, { env });
@@ -110,7 +110,7 @@ describe("the function", () => {
     expect(one.lab.zone.now()).toEqual(one.alive);
   });
 
-  it.each([
+  it.concurrent.each([
     [
       "an unknown flag",
       { dryrun: true },
@@ -127,7 +127,7 @@ describe("the function", () => {
     expect(one.lab.ecs.requests).toEqual([]);
   });
 
-  it("throws where deletes are refused, and logs that for an alarm", async () => {
+  it.concurrent("throws where deletes are refused, and logs that for an alarm", async () => {
     await using one = await labFor();
     const { error, log } = await one.invoke({ maxDeletes: 0 });
     expect(error).toContain("would delete 1 of 6 records (17 %, limit 0)");
@@ -135,7 +135,7 @@ describe("the function", () => {
     expect(one.lab.zone.changeRequests).toBe(0);
   });
 
-  it("throws where a cluster can't be read, and logs what is in doubt", async () => {
+  it.concurrent("throws where a cluster can't be read, and logs what is in doubt", async () => {
     await using one = await labFor();
     one.lab.ecs.fail({ operation: "ListTasks", error: denied("ListTasks") });
     const { error, log } = await one.invoke({});
@@ -144,14 +144,14 @@ describe("the function", () => {
     expect(one.lab.zone.changeRequests).toBe(0);
   });
 
-  it("throws, and deletes nothing, when its time runs out between the looks", async () => {
+  it.concurrent("throws, and deletes nothing, when its time runs out between the looks", async () => {
     await using one = await labFor();
     const { error } = await one.invoke({ confirmAfter: 600 }, { remainingMs: 5_500 });
     expect(error).toBe("not finished in time: give the function a longer timeout");
     expect(one.lab.zone.changeRequests).toBe(0);
   });
 
-  it("throws where there is no region", async () => {
+  it.concurrent("throws where there is no region", async () => {
     await using one = await labFor();
     expect((await one.invoke({}, { env: { AWS_REGION: "" } })).error).toContain(
       "no region: set AWS_REGION",

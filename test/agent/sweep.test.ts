@@ -43,7 +43,7 @@ const without = (all: readonly ZoneRecord[], some: readonly ZoneRecord[]) =>
     .toSorted();
 
 describe("a sweep of 250 tasks on 130 instances in two clusters", () => {
-  it("deletes exactly what is dead, beside a cluster that it may not read", async () => {
+  it.concurrent("deletes exactly what is dead, beside a cluster that it may not read", async () => {
     const secret = cluster("secret", { instances: 1, tasks: 1, from: 800 });
     const clusters = [...twoClusters(), secret];
     const records = [...clusters.flatMap(recordsIn), byHand, older, gone];
@@ -89,7 +89,7 @@ describe("a sweep of 250 tasks on 130 instances in two clusters", () => {
     expect(Math.max(...lab.ecs.requests.map(({ ids }) => ids))).toBe(100);
   });
 
-  it("deletes the records of an instance that no cluster has, and ends with 0", async () => {
+  it.concurrent("deletes the records of an instance that no cluster has, and ends with 0", async () => {
     const clusters = twoClusters();
     const records = [...clusters.flatMap(recordsIn), gone];
     await using lab = await sweepLab(clusters, records);
@@ -99,7 +99,7 @@ describe("a sweep of 250 tasks on 130 instances in two clusters", () => {
     expect(reasons(report?.deleted)).toEqual({ "instance-gone": 1 });
   });
 
-  it.each([
+  it.concurrent.each([
     ["ListContainerInstances", 2],
     ["ListTasks", 2],
     ["DescribeContainerInstances", 1],
@@ -124,7 +124,7 @@ describe("a sweep of 250 tasks on 130 instances in two clusters", () => {
     },
   );
 
-  it("goes on within its patience where a page is throttled for a moment", async () => {
+  it.concurrent("goes on within its patience where a page is throttled for a moment", async () => {
     const clusters = twoClusters();
     const records = [...clusters.flatMap(recordsIn), gone];
     await using lab = await sweepLab(clusters, records);
@@ -156,7 +156,7 @@ async function smallLab() {
 }
 
 describe("the second look", () => {
-  it("keeps what looked dead once and lives", async () => {
+  it.concurrent("keeps what looked dead once and lives", async () => {
     await using small = await smallLab();
     const { lab, stopped } = small;
     let looks = 0;
@@ -174,7 +174,7 @@ describe("the second look", () => {
     expect(lab.ecs.requests.filter(({ operation }) => operation === "ListTasks")).toHaveLength(2);
   });
 
-  it("keeps a record that has changed in between", async () => {
+  it.concurrent("keeps a record that has changed in between", async () => {
     await using small = await smallLab();
     const { lab, dead } = small;
     const [record] = dead;
@@ -193,7 +193,7 @@ describe("the second look", () => {
     expect(reasons(report?.kept)).toEqual({ "task-runs": 5, "changed-meanwhile": 1 });
   });
 
-  it("deletes no other record when somebody was faster than its request", async () => {
+  it.concurrent("deletes no other record when somebody was faster than its request", async () => {
     await using small = await smallLab();
     const { lab, dead, records } = small;
     const [record] = dead;
@@ -227,7 +227,7 @@ describe("the second look", () => {
 });
 
 describe("--maxDeletes", () => {
-  it("refuses with the numbers what is above it, and deletes nothing", async () => {
+  it.concurrent("refuses with the numbers what is above it, and deletes nothing", async () => {
     await using small = await smallLab();
     const { lab, prod } = small;
     const before = lab.zone.now();
@@ -242,7 +242,7 @@ describe("--maxDeletes", () => {
     expect(report?.deleted).toHaveLength(4);
   });
 
-  it("allows what it says", async () => {
+  it.concurrent("allows what it says", async () => {
     await using small = await smallLab();
     const { lab, prod } = small;
     for (const n of [0, 1, 3]) prod.tasks.delete(task(n));
@@ -254,7 +254,7 @@ describe("--maxDeletes", () => {
 });
 
 describe("an empty answer", () => {
-  it("of a cluster that had records leaves them all unsure, until it is said to be right", async () => {
+  it.concurrent("of a cluster that had records leaves them all unsure, until it is said to be right", async () => {
     const prod = cluster("prod", { instances: 3, tasks: 6 });
     const edge = cluster("edge", { instances: 2, tasks: 2, from: 400 });
     const records = [prod, edge].flatMap(recordsIn);
@@ -271,7 +271,7 @@ describe("an empty answer", () => {
     expect(lab.zone.now()).toEqual(recordsIn(prod).map(shown).toSorted());
   });
 
-  it("of all clusters is never everything dead, whatever the limit", async () => {
+  it.concurrent("of all clusters is never everything dead, whatever the limit", async () => {
     const prod = cluster("prod", { instances: 3, tasks: 6 });
     await using lab = await sweepLab([prod]);
     prod.instances.clear();
@@ -281,7 +281,7 @@ describe("an empty answer", () => {
     expect(lab.zone.changeRequests).toBe(0);
   });
 
-  it("with no cluster at all is none either", async () => {
+  it.concurrent("with no cluster at all is none either", async () => {
     const prod = cluster("prod", { instances: 3, tasks: 6 });
     const records = recordsIn(prod);
     await using lab = await sweepLab([], records);
@@ -292,7 +292,7 @@ describe("an empty answer", () => {
 });
 
 describe("a sweep", () => {
-  it("with --dryRun prints the same report and changes nothing", async () => {
+  it.concurrent("with --dryRun prints the same report and changes nothing", async () => {
     await using small = await smallLab();
     const { lab } = small;
     const before = lab.zone.now();
@@ -305,7 +305,7 @@ describe("a sweep", () => {
     expect(reasons(wet.report?.deleted)).toEqual({ "task-stopped": 1 });
   });
 
-  it("says in text what it did", async () => {
+  it.concurrent("says in text what it did", async () => {
     await using small = await smallLab();
     const { lab } = small;
     lab.route53.seed("Z00SWEEP", [older]);
@@ -320,7 +320,7 @@ describe("a sweep", () => {
     ]);
   });
 
-  it("that is stopped while it deletes lets that land, says what is left, and ends with 1", async () => {
+  it.concurrent("that is stopped while it deletes lets that land, says what is left, and ends with 1", async () => {
     const prod = cluster("prod", { instances: 1, tasks: 1_200 });
     await using lab = await sweepLab([
       prod,
@@ -346,7 +346,7 @@ describe("a sweep", () => {
     });
   });
 
-  it("that is stopped between its looks deletes nothing", async () => {
+  it.concurrent("that is stopped between its looks deletes nothing", async () => {
     await using small = await smallLab();
     const { lab } = small;
     const process = lab.start("--confirmAfter=600");
@@ -356,7 +356,7 @@ describe("a sweep", () => {
     expect(lab.zone.changeRequests).toBe(0);
   });
 
-  it("keeps what is on an instance that drains or lost its agent, and containers outside of ECS", async () => {
+  it.concurrent("keeps what is on an instance that drains or lost its agent, and containers outside of ECS", async () => {
     const prod = cluster("prod", { instances: 3, tasks: 3 });
     const lone = { instance: instance(2), task: task(77), container: task(77).slice(0, 12) };
     const records = [...recordsIn(prod), recordOf(lone)];
@@ -375,7 +375,7 @@ describe("a sweep", () => {
     });
   });
 
-  it("reads the clusters of --clusters only, and needs no list of all", async () => {
+  it.concurrent("reads the clusters of --clusters only, and needs no list of all", async () => {
     await using small = await smallLab();
     const { lab, dead, records } = small;
     lab.ecs.fail({ operation: "ListClusters", error: denied("ListClusters") });
@@ -384,7 +384,7 @@ describe("a sweep", () => {
     expect(lab.zone.now()).toEqual(without(records, dead));
   });
 
-  it.each([
+  it.concurrent.each([
     [
       "no such cluster",
       ["--clusters=prod,nosuch"],
@@ -402,7 +402,7 @@ describe("a sweep", () => {
     expect(cause).toMatch(sentence);
   });
 
-  it("no permission to list the clusters: names the IAM action, exit code 1, nothing deleted", async () => {
+  it.concurrent("no permission to list the clusters: names the IAM action, exit code 1, nothing deleted", async () => {
     await using small = await smallLab();
     const { lab } = small;
     lab.ecs.fail({ operation: "ListClusters", error: denied("ListClusters") });
@@ -412,7 +412,7 @@ describe("a sweep", () => {
     expect(lab.zone.changeRequests).toBe(0);
   });
 
-  it("no permission to delete: names the IAM action, exit code 1", async () => {
+  it.concurrent("no permission to delete: names the IAM action, exit code 1", async () => {
     await using small = await smallLab();
     const { lab } = small;
     lab.route53.fail({
@@ -424,7 +424,7 @@ describe("a sweep", () => {
     expect(cause).toContain("allow route53:ChangeResourceRecordSets");
   });
 
-  it("with wrong flags says so all at once, exit code 2", async () => {
+  it.concurrent("with wrong flags says so all at once, exit code 2", async () => {
     await using small = await smallLab();
     const { code, process } = await small.lab.sweep(
       "--maxDeletes=101%",

@@ -120,6 +120,39 @@ describe("page", () => {
   });
 });
 
+describe("of any instance", () => {
+  const all = (zone: OwnedZone) => zone.page(undefined);
+
+  it("a page holds every agent's records as they are, and what only looks like one's", async () => {
+    const [mine, theirs] = [record(1), record(2, { setIdentifier: `${other}/${task(2)}` })];
+    const lookalikes = [
+      weighted(`web.${ZONE}`, `ecs-discovery-0/${instance(3)}/${task(3)}`),
+      weighted(`web.${ZONE}`, `ecs-discovery-1/${instance(3)}`),
+      weighted(`my_web.${ZONE}`, `${other}/${task(4)}`),
+    ];
+    const foreign = weighted(`web.${ZONE}`, "by-hand");
+    await using one = await zoneOf([held(mine), held(theirs), ...lookalikes, foreign]);
+    const page = await all(one.of(ID).as("any instance", ZONE));
+    const sorted = (records: readonly { readonly setIdentifier?: string }[]) =>
+      records.map(({ setIdentifier }) => setIdentifier).toSorted();
+    expect(page.own).toEqual(expect.arrayContaining([mine, theirs]));
+    expect(page.own).toHaveLength(2);
+    expect(sorted(page.strange)).toEqual(sorted(lookalikes));
+    // To one owner another's record is nothing strange.
+    const own = await all(one.zone);
+    expect(own.own).toEqual([mine]);
+    expect(sorted(own.strange)).toEqual(sorted(lookalikes));
+  });
+
+  it("a group's own are every agent's", async () => {
+    const [mine, theirs] = [record(1), record(2, { setIdentifier: `${other}/${task(2)}` })];
+    await using one = await zoneOf([held(mine), held(theirs), weighted(`web.${ZONE}`, "by-hand")]);
+    const { own } = await one.of(ID).as("any instance", ZONE).group(`web.${ZONE}`);
+    expect(own).toHaveLength(2);
+    expect(own).toEqual(expect.arrayContaining([mine, theirs]));
+  });
+});
+
 describe("group", () => {
   it("is what one name holds: ours, how many in all, the others' TTL, and whose they are", async () => {
     const web = Array.from({ length: 60 }, (_, index) => record(index));
