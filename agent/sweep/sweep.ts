@@ -1,5 +1,5 @@
 import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
-import { Fatal } from "../../lib/core/failure.ts";
+import { causes, Fatal } from "../../lib/core/failure.ts";
 import { clusterName } from "../../lib/core/fleet.ts";
 import type { Group } from "../../lib/core/group.ts";
 import type { ForeignRecord } from "../../lib/core/own-record.ts";
@@ -83,7 +83,7 @@ export async function sweep(
     stop: stop.signal,
   });
   const deletes = refusal === undefined && !config.dryRun;
-  const outcome = deletes ? await remove(judged) : judged;
+  const { outcome, failure } = deletes ? await remove(judged) : { outcome: judged };
 
   const report = reportOf({
     zone: { id: config.hostedZoneId, name: zoneName },
@@ -93,10 +93,15 @@ export async function sweep(
     fleets,
     refused: refusal,
   });
-  return { report, problems: problemsOf(report) };
+  return {
+    report,
+    problems: [...(failure === undefined ? [] : [causes(failure)]), ...problemsOf(report)],
+  };
 
-  /** Deletes the dead, and nothing else: exactly as they were read. Comes back with what became of all. */
-  async function remove(all: readonly Judged[]): Promise<readonly Judged[]> {
+  /** Deletes the dead, and nothing else: exactly as they were read. Comes back with what became of all, whatever failed. */
+  async function remove(
+    all: readonly Judged[],
+  ): Promise<{ readonly outcome: readonly Judged[]; readonly failure?: unknown }> {
     const dead = new Map(
       all.flatMap(({ record, fate }) =>
         fate.kind === "dead" ? [[keyOf(record), record] as const] : [],
@@ -128,16 +133,25 @@ export async function sweep(
       hosts: new Set(all.map(({ record }) => instanceOf(record))).size,
       report,
     });
-    await writer.flush(stop.signal);
-    return all.map((one): Judged => {
+    const ended = await writer.flush(stop.signal).then(
+      () => ({}),
+      (failure: unknown) => ({ failure }),
+    );
+    const isWhole = !("failure" in ended) && !stop.signal.aborted;
+    const outcome = all.map((one): Judged => {
       const key = keyOf(one.record);
       if (one.fate.kind !== "dead" || landed.has(key)) return one;
       const detail = refused.get(key);
       if (detail !== undefined) return doubt(one, "refused", detail);
-      return stop.signal.aborted
-        ? doubt(one, "stopped", "dead, and the sweep was stopped before it came to it")
-        : changedMeanwhile(one);
+      return isWhole
+        ? changedMeanwhile(one)
+        : doubt(
+            one,
+            "unfinished",
+            "dead, and the sweep ended before Route 53 had confirmed its delete",
+          );
     });
+    return { outcome, ...ended };
   }
 }
 
@@ -191,7 +205,7 @@ async function wholeZone(
   return { records: [...records.values()], strange };
 }
 
-const doubt = ({ record }: Judged, reason: "refused" | "stopped", detail: string): Judged => ({
+const doubt = ({ record }: Judged, reason: "refused" | "unfinished", detail: string): Judged => ({
   record,
   fate: { kind: "unsure", reason, detail },
 });
@@ -201,10 +215,10 @@ const instanceOf = ({ setIdentifier }: RecordSet) => parseSetIdentifier(setIdent
 /** Each as one sentence that says what to do. */
 function problemsOf({ clusters, unsure, refused }: SweepReport): readonly string[] {
   const refusedByRoute53 = unsure.filter(({ reason }) => reason === "refused");
-  const left = unsure.filter(({ reason }) => reason === "stopped");
+  const left = unsure.filter(({ reason }) => reason === "unfinished");
   return [
     ...(refused === undefined ? [] : [refused]),
-    ...(left.length === 0 ? [] : [`stopped before ${left.length} dead records were deleted`]),
+    ...(left.length === 0 ? [] : [`ended before ${left.length} dead records were deleted`]),
     ...clusters.flatMap(({ name, problem }) =>
       problem === undefined ? [] : [`cluster ${name} could not be read: ${problem}`],
     ),

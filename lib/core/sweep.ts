@@ -46,8 +46,8 @@ type Doubt =
   | "other-format"
   /** Route 53 would not delete it. */
   | "refused"
-  /** It is dead, and the sweep was asked to stop first. */
-  | "stopped";
+  /** It is dead, and the sweep ended before Route 53 had accepted its delete. */
+  | "unfinished";
 
 export interface Judged {
   readonly record: RecordSet;

@@ -340,9 +340,9 @@ describe("a sweep", () => {
     expect(lab.zone.landed).toHaveLength(1_000);
     const report = process.log.find((line) => "schemaVersion" in line);
     expect(report?.["deleted"]).toHaveLength(1_000);
-    expect(reasons(report?.["unsure"] as [])).toEqual({ stopped: 200 });
+    expect(reasons(report?.["unsure"] as [])).toEqual({ unfinished: 200 });
     expect(process.log.at(-1)).toMatchObject({
-      cause: "stopped before 200 dead records were deleted",
+      cause: "ended before 200 dead records were deleted",
     });
   });
 
@@ -419,9 +419,11 @@ describe("a sweep", () => {
       operation: "ChangeResourceRecordSets",
       kind: { error: { status: 403, code: "AccessDenied", message: "not authorized" } },
     });
-    const { code, cause } = await lab.sweep();
+    const { code, cause, report } = await lab.sweep();
     expect(code).toBe(1);
     expect(cause).toContain("allow route53:ChangeResourceRecordSets");
+    expect(report?.deleted).toEqual([]);
+    expect(reasons(report?.unsure)).toEqual({ unfinished: 1 });
   });
 
   it.concurrent("with wrong flags says so all at once, exit code 2", async () => {

@@ -134,7 +134,7 @@ describe("of any instance", () => {
     await using one = await zoneOf([held(mine), held(theirs), ...lookalikes, foreign]);
     const page = await all(one.of(ID).as("any instance", ZONE));
     const sorted = (records: readonly { readonly setIdentifier?: string }[]) =>
-      records.map(({ setIdentifier }) => setIdentifier).toSorted();
+      records.map(({ setIdentifier = "" }) => setIdentifier).toSorted();
     expect(page.own).toEqual(expect.arrayContaining([mine, theirs]));
     expect(page.own).toHaveLength(2);
     expect(sorted(page.strange)).toEqual(sorted(lookalikes));
