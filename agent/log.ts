@@ -16,6 +16,15 @@ const inOneLine = (text: string): string =>
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
 
+/** The same for a line of JSON, which then still reads as what was said. */
+const escaped = (json: string): string =>
+  json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character
+      .split("")
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+
 const shown = (value: unknown): string => {
   const text = String(value as LogFields[string]);
   return /^[\w.:/@-]+$/.test(text) ? text : inOneLine(JSON.stringify(text));
@@ -28,6 +37,12 @@ const text = winston.format.printf(({ timestamp, level, message, ...fields }) =>
   return `${String(timestamp)} ${level.padEnd(5)} ${inOneLine(String(message))}${named.join("")}`;
 });
 
+const MESSAGE = Symbol.for("message");
+const plainJson = winston.format((info) => ({
+  ...info,
+  [MESSAGE]: escaped(String(info[MESSAGE])),
+}));
+
 /** Writes lines to standard output: JSON for machines, or one line of text for people. */
 export function createLog({
   level,
@@ -39,7 +54,7 @@ export function createLog({
   const { combine, timestamp, json } = winston.format;
   const logger = winston.createLogger({
     level,
-    format: combine(timestamp(), format === "json" ? json() : text),
+    format: combine(timestamp(), format === "json" ? combine(json(), plainJson()) : text),
     transports: [new winston.transports.Console()],
   });
   // As one object: given apart, winston takes the fields for arguments of a `%s` that a message may quote.
