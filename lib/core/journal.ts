@@ -18,11 +18,41 @@ export interface Journal {
   readonly hosts: number;
 }
 
-const FORMAT = 1;
+/** 1 had no sum. */
+const FORMAT = 2;
+/** A space, the sum, and the line end. */
+const SEAL_LENGTH = 10;
+/** API reference, ResourceRecordSet. */
+const MAX_TTL_SECONDS = 2_147_483_647;
+const MAX_WEIGHT = 255;
 
-/** The journal as text: one line of JSON. */
-export const formatJournal = (scope: JournalScope, { published, hosts }: Journal): string =>
-  `${JSON.stringify({ format: FORMAT, ...scope, hosts, published: [...published.values()] })}\n`;
+/** The journal as text: one line, JSON and a sum of it. */
+export const formatJournal = (
+  { zoneId, zoneName, instance, boot }: JournalScope,
+  { published, hosts }: Journal,
+): string => {
+  const entries = [...published.values()].map(({ record, certain }) => {
+    const { name, type, setIdentifier, ttlSeconds, weight, values } = record;
+    return { record: { name, type, setIdentifier, ttlSeconds, weight, values }, certain };
+  });
+  const fields = { format: FORMAT, zoneId, zoneName, instance, boot, hosts, published: entries };
+  return sealed(JSON.stringify(fields));
+};
+
+/** The JSON of a journal as its file holds it. */
+export const sealed = (json: string): string => `${json} ${sumOf(json)}\n`;
+
+/**
+ * FNV-1a, 32 bits. Each step can be undone, so texts that differ in one character never have the same sum; it guards
+ * against a bad disk and a hand-made edit, not against somebody who means it.
+ */
+function sumOf(text: string): string {
+  let sum = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);
+  }
+  return (sum >>> 0).toString(16).padStart(8, "0");
+}
 
 /**
  * The exact inverse of `formatJournal`. Undefined for text that is torn, of another format, or not of this zone, owner
@@ -30,18 +60,18 @@ export const formatJournal = (scope: JournalScope, { published, hosts }: Journal
  * not at all.
  */
 export function parseJournal(text: string, scope: JournalScope): Journal | undefined {
-  // Without its line end the text is torn.
-  if (!text.endsWith("}\n")) return undefined;
+  const line = text.slice(0, -SEAL_LENGTH);
+  if (sealed(line) !== text) return undefined;
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(line);
   } catch {
     return undefined;
   }
-  const journal = fieldsOf(json);
-  if (journal["format"] !== FORMAT) return undefined;
-  for (const [name, value] of Object.entries(scope)) if (journal[name] !== value) return undefined;
-  const { hosts, published } = journal;
+  const fields = fieldsOf(json);
+  if (fields["format"] !== FORMAT) return undefined;
+  for (const [name, value] of Object.entries(scope)) if (fields[name] !== value) return undefined;
+  const { hosts, published } = fields;
   if (!isCount(hosts) || !Array.isArray(published)) return undefined;
   const entries = new Map<RecordKey, Published>();
   for (const entry of published) {
@@ -49,7 +79,9 @@ export function parseJournal(text: string, scope: JournalScope): Journal | undef
     if (read === undefined) return undefined;
     entries.set(keyOf(read.record), read);
   }
-  return { published: entries, hosts };
+  const journal = { published: entries, hosts };
+  // What else it holds, a record twice or a field more, no agent of this format has written.
+  return formatJournal(scope, journal) === text ? journal : undefined;
 }
 
 function readEntry(entry: unknown, scope: JournalScope): Published | undefined {
@@ -58,8 +90,8 @@ function readEntry(entry: unknown, scope: JournalScope): Published | undefined {
   const known = recordTypes.find((one) => one === type);
   if (known === undefined || typeof certain !== "boolean") return undefined;
   if (typeof name !== "string" || typeof setIdentifier !== "string") return undefined;
-  if (!isCount(ttlSeconds) || !isTexts(values)) return undefined;
-  if (weight !== undefined && !isCount(weight)) return undefined;
+  if (!isCount(ttlSeconds, MAX_TTL_SECONDS) || !isTexts(values)) return undefined;
+  if (weight !== undefined && !isCount(weight, MAX_WEIGHT)) return undefined;
   const read: RecordSet = {
     name,
     type: known,
@@ -73,7 +105,7 @@ function readEntry(entry: unknown, scope: JournalScope): Published | undefined {
 
 const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
+const isCount = (value: unknown, max = Number.MAX_SAFE_INTEGER): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max;
 const isTexts = (value: unknown): value is readonly string[] =>
-  Array.isArray(value) && value.every((one) => typeof one === "string");
+  Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "string");

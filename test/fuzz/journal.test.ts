@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { formatJournal, type JournalScope, parseJournal } from "../../lib/core/journal.ts";
+import { formatJournal, type JournalScope, parseJournal, sealed } from "../../lib/core/journal.ts";
 import { type Published, plan } from "../../lib/core/plan.ts";
 import { keyOf, type RecordKey, recordTypes } from "../../lib/core/record-set.ts";
 import { formatSetIdentifier, parseSetIdentifier } from "../../lib/core/set-identifier.ts";
@@ -37,19 +37,24 @@ const text = fc
   .tuple(published, fc.nat(1_000))
   .map(([table, hosts]) => formatJournal(scope, { published: table, hosts }));
 
+const json = text.map((whole) => whole.slice(0, whole.lastIndexOf(" ")));
+
+/** Most have their sum made right again, or that alone would give them away. */
 const strange = fc.oneof(
   fc.tuple(text, fc.nat(5_000)).map(([whole, at]) => whole.slice(0, at % whole.length)),
   fc.tuple(text, damage(3)).map(([whole, where]) => damaged(whole, where).toString()),
   fc.tuple(text, text).map(([one, other]) => `${one}${other}`),
-  mutatedJson(text.map((whole) => JSON.parse(whole) as unknown)).map((json) => `${json}\n`),
+  json.map(sealed),
+  fc.tuple(json, damage(2)).map(([whole, where]) => sealed(damaged(whole, where).toString())),
+  mutatedJson(json.map((whole) => JSON.parse(whole) as unknown)).map(sealed),
   fc
-    .tuple(text, hostileText)
-    .map(([whole, key]) => whole.replace("{", `{${JSON.stringify(key)}:1,`)),
+    .tuple(json, hostileText)
+    .map(([whole, key]) => sealed(whole.replace("{", `{${JSON.stringify(key)}:1,`))),
   // Somebody else's record among ours.
-  text.map((whole) => whole.replace(owner.instance, instance(2))),
-  text.map((whole) => whole.replaceAll(ZONE, "other.internal").replace("other.internal", ZONE)),
-  hostileJson.map((json) => `${json}\n`),
-  hostileText.map((one) => `${one}}\n`),
+  json.map((whole) => sealed(whole.replace(/(?<=ecs-discovery-1.)[0-9a-f]{32}/, instance(2)))),
+  json.map((whole) => sealed(whole.replace(/(?<="name":"web.)example.internal/, "other.internal"))),
+  hostileJson.map(sealed),
+  hostileText.map(sealed),
 );
 
 test("a journal reads back whole", () => {
@@ -95,7 +100,7 @@ test(
       }),
       cases(),
     );
-    expect(believed).toBeLessThan(cases().numRuns);
+    expect(believed).toBeGreaterThan(cases().numRuns / 20);
   },
   FUZZ_LIMIT_MS,
 );
