@@ -97,49 +97,59 @@ const Inspected = z.object({
  * its newest: 1.41 and 1.52 agree in all that is read here.
  * Every function throws `Unavailable` when the engine does not answer and `Fatal` when it never will.
  */
-export function dockerEngine({ socketPath }: { readonly socketPath?: string } = {}): DockerEngine {
+export function dockerEngine({
+  socketPath,
+  limitMs = REQUEST_LIMIT_MS,
+}: {
+  readonly socketPath?: string;
+  /** How long an answer may take; of the event stream its beginning. */
+  readonly limitMs?: number;
+} = {}): DockerEngine {
   let docker: Docker;
   try {
     docker = new Docker(socketPath === undefined ? {} : { socketPath });
   } catch (error) {
     throw new Fatal("DOCKER_HOST: expected unix:///path or tcp://host:port", { cause: error });
   }
-  const limit = (limitMs = REQUEST_LIMIT_MS) => ({ abortSignal: AbortSignal.timeout(limitMs) });
 
   return {
-    async version(limitMs) {
-      const { Version: engine, ApiVersion: api } = await read("version", Version, () =>
-        // The types leave out the options that it takes.
-        (docker as { version(options: object): Promise<unknown> }).version(limit(limitMs)),
+    async version(withinMs = limitMs) {
+      const { Version: engine, ApiVersion: api } = await read(
+        "version",
+        Version,
+        withinMs,
+        (limit) =>
+          // The types leave out the options that it takes.
+          (docker as { version(options: object): Promise<unknown> }).version(limit),
       );
       return { engine, api };
     },
     async events(label, stop) {
       const filters = { type: ["container" as const], label: [label], event: EVENTS };
-      const stream = (await docker
-        .getEvents({ filters, abortSignal: stop })
-        .catch((error: unknown) => {
-          stop.throwIfAborted();
-          throw failure("events", error);
-        })) as Readable;
+      const subscribe = ({ abortSignal }: Limit) =>
+        docker.getEvents({ filters, abortSignal: AbortSignal.any([stop, abortSignal]) });
+      const stream = (await within(limitMs, subscribe).catch((error: unknown) => {
+        stop.throwIfAborted();
+        throw failure("events", error);
+      })) as Readable;
       return readAhead(readEvents(stream, stop), {
         limit: WAITING_EVENTS,
         instead: TOO_MANY_WAIT,
         close: () => stream.destroy(),
       });
     },
-    async running(label, limitMs) {
+    async running(label, withinMs = limitMs) {
       const filters = { label: [label] };
-      const listed = await read("container list", Listed, () =>
-        docker.listContainers({ filters, ...limit(limitMs) }),
+      const listed = await read("container list", Listed, withinMs, (limit) =>
+        docker.listContainers({ filters, ...limit }),
       );
       return listed.map(({ Id }) => asContainerId(Id)).filter((id) => id !== undefined);
     },
     async inspect(id) {
-      const seen = await read("container", Inspected.or(z.undefined()), () =>
+      const seen = await read("container", Inspected.or(z.undefined()), limitMs, (limit) =>
         docker
           .getContainer(id)
-          .inspect(limit())
+          .inspect(limit)
           .catch((error: unknown) => {
             if (statusOf(error) === 404) return undefined;
             throw error;
@@ -223,10 +233,33 @@ const labelsOf = (labels: unknown): ReadonlyMap<string, string> =>
     ),
   );
 
-async function read<T>(what: string, schema: z.ZodType<T>, ask: () => Promise<unknown>) {
+type Limit = { readonly abortSignal: AbortSignal };
+
+/** Settles within the limit. The abort signal alone does not do that: dockerode hears nothing of an answer that is cut. */
+async function within<T>(limitMs: number, ask: (limit: Limit) => Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const error = new Error(`no whole answer within ${limitMs / 1000} s`);
+    reject(error);
+    limit.abort(error);
+  }, limitMs);
+  try {
+    return await Promise.race([ask({ abortSignal: limit.signal }), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function read<T>(
+  what: string,
+  schema: z.ZodType<T>,
+  limitMs: number,
+  ask: (limit: Limit) => Promise<unknown>,
+) {
   let answer: unknown;
   try {
-    answer = await ask();
+    answer = await within(limitMs, ask);
   } catch (error) {
     throw failure(what, error);
   }
