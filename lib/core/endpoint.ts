@@ -1,3 +1,4 @@
+import { firstReachable } from "./address.ts";
 import { type TaskId, taskIdOf } from "./arn.ts";
 import { type Container, shortId } from "./container.ts";
 import { quote } from "./quote.ts";
@@ -68,13 +69,14 @@ export function dockerEndpoint(
   container: Container,
   { port }: EndpointWishes,
 ): Endpoint | NoEndpoint {
-  const [ipv4] = container.addresses;
-  const [ipv6] = container.addresses6;
+  const { ipv4, ipv6, problem } = reachableOf(container.addresses, container.addresses6);
   if (ipv4 === undefined && ipv6 === undefined) {
     return {
       kind: "none",
       reason: "no-address",
-      detail: `Docker gives it no address of its own: expected a Docker network, got network mode ${quote(container.networkMode)}`,
+      detail:
+        problem ??
+        `Docker gives it no address of its own: expected a Docker network, got network mode ${quote(container.networkMode)}`,
     };
   }
   const task = labelledTask(container) ?? (container.id.slice(0, 32) as TaskId);
@@ -125,8 +127,7 @@ export function taskEndpoint(
   }
   const own = containers.get(container.id);
   const ports = own?.ports ?? [];
-  const [ipv4] = own?.ipv4 ?? [];
-  const [ipv6] = own?.ipv6 ?? [];
+  const { ipv4, ipv6, problem } = reachableOf(own?.ipv4 ?? [], own?.ipv6 ?? []);
   const holder = { task: id };
   if (source !== "host" && (ipv4 !== undefined || ipv6 !== undefined)) {
     const known = port === "first" ? ports[0]?.container : port;
@@ -137,6 +138,10 @@ export function taskEndpoint(
       ...addressesOf(ipv4, ipv6),
       ...(known !== undefined && { port: known }),
     };
+  }
+  // Nothing that a task can have: what is published for it stays until the ECS agent says better.
+  if (source !== "host" && problem !== undefined) {
+    return unsure("malformed-answer", `task ${id}: ${problem}`);
   }
   // An awsvpc container lives in its pause container's network; in any other mode the task has no address of its own.
   const isAwsvpc = container.networkMode.startsWith("container:");
@@ -151,11 +156,12 @@ export function taskEndpoint(
     };
   }
   if (host === undefined) return { kind: "ask-host" };
-  if (host.ipv4 === undefined && host.ipv6 === undefined) {
+  const hosts = reachableOf(host.ipv4 ?? [], host.ipv6 ?? []);
+  if (hosts.ipv4 === undefined && hosts.ipv6 === undefined) {
     return {
       kind: "none",
       reason: "no-address",
-      detail: `task ${id} has no address of its own (network mode ${quote(container.networkMode)}), and this host's is not known: expected --hostAddress or instance metadata`,
+      detail: `task ${id} has no address of its own (network mode ${quote(container.networkMode)}), and this host's is not known: ${hosts.problem ?? "expected --hostAddress or instance metadata"}`,
     };
   }
   const published = publishedPort(port, ports, container.networkMode === "host");
@@ -166,7 +172,7 @@ export function taskEndpoint(
     kind: "endpoint",
     source: "host",
     holder,
-    ...host,
+    ...addressesOf(hosts.ipv4, hosts.ipv6),
     ...(published !== undefined && { port: published }),
   };
 }
@@ -182,6 +188,20 @@ function publishedPort(
   if (isHostMode) return wanted === "first" ? mapping?.container : wanted;
   if (mapping === undefined) return wanted === "first" ? undefined : "pending";
   return mapping.host ?? "pending";
+}
+
+/** The one address of each family that clients are told, and what is wrong where addresses are given but none is one. */
+function reachableOf(
+  given4: string | readonly string[],
+  given6: string | readonly string[],
+): Addresses & { readonly problem?: string } {
+  const four = firstReachable([given4].flat());
+  const six = firstReachable([given6].flat());
+  const problem = four.problem ?? six.problem;
+  return {
+    ...addressesOf(four.address, six.address),
+    ...(problem !== undefined && { problem }),
+  };
 }
 
 const addressesOf = (ipv4: string | undefined, ipv6: string | undefined): Addresses => ({

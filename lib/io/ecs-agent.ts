@@ -52,6 +52,8 @@ const addresses = (of: z.ZodType<string>) =>
 /** A port of 0 is one that is not known yet, and then mostly left out. */
 const PortNumber = z
   .int()
+  .min(0)
+  .max(65_535)
   .nullish()
   .transform((port) => port || undefined);
 

@@ -41,6 +41,24 @@ describe("a task in awsvpc mode", () => {
     });
   });
 
+  it("is reached at the first address that other hosts reach", () => {
+    expect(ask({ ipv4: ["127.0.0.1", V4], ipv6: ["::1"] })).toMatchObject({ ipv4: V4 });
+    expect(ask({ ipv4: ["127.0.0.1"], ipv6: [V6] })).not.toHaveProperty("ipv4");
+  });
+
+  test.each([bridge, hostMode, {}])(
+    "with none but such as no other host reaches is waited for, in any network mode: %j",
+    (over) => {
+      for (const ipv4 of ["127.0.0.1", "169.254.169.254", "0.0.0.0"]) {
+        expect(ask({ ipv4: [ipv4] }, {}, over, HOST)).toMatchObject({
+          kind: "unsure",
+          reason: "malformed-answer",
+          detail: expect.stringContaining(`got "${ipv4}"`),
+        });
+      }
+    },
+  );
+
   it("with neither is waited for", () => {
     expect(ask({})).toMatchObject({ kind: "unsure", reason: "address-pending" });
   });
@@ -69,6 +87,13 @@ describe("a task in bridge or host mode", () => {
       kind: "none",
       reason: "no-address",
       detail: expect.stringContaining("--hostAddress"),
+    });
+  });
+
+  it("has no record at a host's address that no other host reaches", () => {
+    expect(ask({}, {}, bridge, { ipv4: "127.0.0.1" })).toMatchObject({
+      kind: "none",
+      detail: expect.stringContaining('got "127.0.0.1" (loopback)'),
     });
   });
 
@@ -115,6 +140,12 @@ describe("the address source", () => {
     const outside = container(1, { addresses: ["172.17.0.2"], labels: new Map() });
     expect(dockerEndpoint(outside, { source: "docker" })).toMatchObject({
       holder: { task: containerId(1).slice(0, 32), container: containerId(1).slice(0, 12) },
+    });
+    const loop = container(1, { addresses: ["127.0.0.1", "invalid IP"] });
+    expect(dockerEndpoint(loop, { source: "docker" })).toMatchObject({
+      kind: "none",
+      reason: "no-address",
+      detail: expect.stringContaining("loopback"),
     });
     expect(dockerEndpoint(container(1), { source: "docker" })).toMatchObject({
       kind: "none",
