@@ -12,6 +12,7 @@ import { causes, Fatal, Unavailable } from "../core/failure.ts";
 import type { Group } from "../core/group.ts";
 import { type ForeignRecord, isOwn, isStrange, type Whose } from "../core/own-record.ts";
 import { type Change, type Step, stepsOf } from "../core/plan.ts";
+import { quote } from "../core/quote.ts";
 import { type RecordSet, recordTypes } from "../core/record-set.ts";
 import { parseSetIdentifier } from "../core/set-identifier.ts";
 import { clientDefaults, errorFacts, TRANSIENT } from "./aws-sdk.ts";
@@ -47,10 +48,14 @@ export interface OwnedZone {
 }
 
 /** Where a page begins. All three fields: without the identifier, a page that ends within a weighted group repeats. */
-export type ZoneCursor = Pick<
+type PageStart = Pick<
   ListResourceRecordSetsCommand["input"],
   "StartRecordName" | "StartRecordType" | "StartRecordIdentifier"
 >;
+export interface ZoneCursor extends PageStart {
+  /** Where this page and those before it began, so that a list which repeats has an end. */
+  readonly begun?: ReadonlySet<string>;
+}
 
 /** The most that a page holds (facts: ListResourceRecordSets). */
 export const PAGE_SIZE = 300;
@@ -78,15 +83,26 @@ export function hostedZone({
 }): HostedZone {
   const client = new Route53Client({ region, ...clientDefaults() });
 
-  const list = (cursor: ZoneCursor): Promise<ListResourceRecordSetsCommandOutput> =>
+  const list = (start: PageStart): Promise<ListResourceRecordSetsCommandOutput> =>
     client
       .send(
         new ListResourceRecordSetsCommand({
           HostedZoneId: zoneId,
           MaxItems: PAGE_SIZE,
-          ...cursor,
+          ...start,
         }),
       )
+      .then((page) => {
+        // What is no list, a proxy's page for one, must not pass for an empty zone.
+        const numbers = (page.ResourceRecordSets ?? []).flatMap(({ TTL = 0, Weight = 0 }) => [
+          TTL,
+          Weight,
+        ]);
+        if (page.IsTruncated === undefined || !numbers.every(Number.isSafeInteger)) {
+          throw new Error("its answer is no list");
+        }
+        return page;
+      })
       .catch((error: unknown) => {
         throw failure("ListResourceRecordSets", zoneId, error);
       });
@@ -99,6 +115,11 @@ export function hostedZone({
           throw failure("GetHostedZone", zoneId, error);
         });
       if (zone?.Name === undefined) throw new Fatal(`Route 53 gave no name for zone ${zoneId}`);
+      if (!ZONE_NAME.test(zone.Name)) {
+        throw new Fatal(
+          `Route 53 gave zone ${zoneId} a name that is none: expected one such as example.org., got ${quote(zone.Name)}`,
+        );
+      }
       return { name: plain(zone.Name), size: zone.ResourceRecordSetCount ?? 0 };
     },
     as: (owner, zoneName) => ({
@@ -125,24 +146,19 @@ export function hostedZone({
         return { name, own, types: new Map(types), instances: instancesAmong(here) };
       },
       async page(cursor) {
-        const page = await list(cursor ?? {});
+        const { begun, ...start } = cursor ?? {};
+        const page = await list(start);
         const records = page.ResourceRecordSets ?? [];
         return {
           own: ownAmong(records, zoneName, owner),
           strange: strangeAmong(records, zoneName),
           instances: instancesAmong(records),
-          ...(page.IsTruncated && {
-            next: {
-              StartRecordName: page.NextRecordName,
-              StartRecordType: page.NextRecordType,
-              StartRecordIdentifier: page.NextRecordIdentifier,
-            },
-          }),
+          ...(page.IsTruncated && { next: cursorAfter(page, begun) }),
         };
       },
       async submit(batch) {
         try {
-          await client.send(
+          const { ChangeInfo } = await client.send(
             new ChangeResourceRecordSetsCommand({
               HostedZoneId: zoneId,
               ChangeBatch: {
@@ -151,6 +167,8 @@ export function hostedZone({
               },
             }),
           );
+          // Only Route 53 itself gives a change an id.
+          if (ChangeInfo?.Id === undefined) throw new Error("its answer holds no change");
           return { kind: "accepted" };
         } catch (error) {
           const message = refusal(error);
@@ -178,6 +196,28 @@ const apiChange = ({ action, record: { weight, ...record } }: Step): ApiChange =
 
 /** As Route 53 writes a name, without its trailing dot. Its octal escapes stay: no name of ours holds one. */
 const plain = (name: string): string => name.toLowerCase().replace(/\.$/, "");
+
+/** Printable, without an empty label. */
+const ZONE_NAME = /^(?:[!-\-/-~]+\.)*[!-\-/-~]+\.?$/;
+
+/** Where the next page begins. Throws `Unavailable` where that is nowhere, or where a page has begun before. */
+function cursorAfter(
+  {
+    NextRecordName: StartRecordName,
+    NextRecordType: StartRecordType,
+    NextRecordIdentifier: StartRecordIdentifier,
+  }: ListResourceRecordSetsCommandOutput,
+  begun: ReadonlySet<string> = new Set(),
+): ZoneCursor {
+  const start = { StartRecordName, StartRecordType, StartRecordIdentifier };
+  const key = JSON.stringify(start);
+  if (StartRecordName === undefined || begun.has(key)) {
+    throw new Unavailable("Route 53", "answered ListResourceRecordSets with a list without end", {
+      cause: `its next page begins at ${quote(key, 400)}`,
+    });
+  }
+  return { ...start, begun: new Set([...begun, key]) };
+}
 
 const instancesAmong = (records: readonly ResourceRecordSet[]): readonly InstanceId[] => [
   ...new Set(
