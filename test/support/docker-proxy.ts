@@ -23,6 +23,8 @@ export interface DockerProxy {
   readonly dockerHost: string;
   /** In order of arrival; paths without their version. */
   readonly requests: readonly { readonly method: string; readonly path: string }[];
+  /** Those of them that were answered with 403. */
+  readonly refused: readonly { readonly method: string; readonly path: string }[];
   /** What the engine said on the agent's streams, before any rewriting. */
   readonly events: readonly EngineEventLine[];
   /** The first event, earlier ones included, that the test is looking for. */
@@ -38,8 +40,12 @@ export interface DockerProxy {
   close(): Promise<void>;
 }
 
+/** All that the agent may ask of an engine. */
+const ALLOWED = /^\/(?:version|events|containers\/json|containers\/[0-9a-f]{64}\/json)(?:\?|$)/;
+
 /**
- * Listens at `socketPath` and passes reads on to the real engine. Anything but GET is refused and remembered.
+ * Listens at `socketPath` and passes on to the real engine what a filtering socket proxy would: the reads that SECURITY.md
+ * names. Anything else is refused with 403 and remembered.
  * The list and the events show only containers with `label`, so that tests do not see each other's.
  */
 export async function dockerProxy({
@@ -51,6 +57,7 @@ export async function dockerProxy({
 }): Promise<DockerProxy> {
   const engine = await engineAddress();
   const requests: { method: string; path: string }[] = [];
+  const refused: { method: string; path: string }[] = [];
   const events: EngineEventLine[] = [];
   const streams = new Set<ServerResponse>();
   const moved = changes();
@@ -94,8 +101,9 @@ export async function dockerProxy({
     const { method = "", url = "/" } = request;
     const path = url.replace(/^\/v\d+\.\d+(?=\/)/, "");
     requests.push({ method, path });
-    if (method !== "GET") {
-      response.writeHead(403).end(JSON.stringify({ message: `${method} is refused` }));
+    if (method !== "GET" || !ALLOWED.test(path)) {
+      refused.push({ method, path });
+      response.writeHead(403).end(JSON.stringify({ message: `${method} ${path} is refused` }));
       return;
     }
     const isEvents = path.startsWith("/events");
@@ -126,6 +134,7 @@ export async function dockerProxy({
   return {
     dockerHost: `unix://${socketPath}`,
     requests,
+    refused,
     events,
     untilEvent: (wanted) => moved.until(() => events.find(wanted), seen),
     async untilStreams(count) {
