@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import * as z from "zod";
 import { quote } from "../lib/core/quote.ts";
+import { redact } from "../lib/core/redact.ts";
 
 /** One flag of a mode: what it takes, what it is when it is not given, and what the help says. */
 export interface Flag<T> {
@@ -105,7 +106,7 @@ export function readFlags<F extends Flags>(
     if (value.success) config[name] = value.data;
     else
       problems.push(
-        `${where}: expected ${flag.expected}, got ${text === "" ? "nothing" : quote(text)}`,
+        `${where}: expected ${flag.expected}, got ${text === "" ? "nothing" : quote(redact(text))}`,
       );
   }
   return problems.length > 0

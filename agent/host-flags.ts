@@ -14,8 +14,9 @@ const introspectionUrl: Flag<string | undefined> = {
   takes: "url",
   optional: true,
   help: "the ECS agent's introspection endpoint; found by itself when not given",
-  expected: "a URL such as http://127.0.0.1:51678",
-  schema: z.url({ protocol: /^http$/ }),
+  expected: "a URL such as http://127.0.0.1:51678, without user and password",
+  // The URL is logged, and the ECS agent asks nobody who he is.
+  schema: z.url({ protocol: /^http$/ }).refine((url) => !/^http:\/\/[^/?#]*@/i.test(url)),
 };
 
 const stateDir: Flag<string> = {

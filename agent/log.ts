@@ -1,4 +1,5 @@
 import winston from "winston";
+import { redact } from "../lib/core/redact.ts";
 
 export const logLevels = ["error", "warn", "info", "debug"] as const;
 export const logFormats = ["text", "json"] as const;
@@ -47,9 +48,12 @@ const plainJson = winston.format((info) => ({
 export function createLog({
   level,
   format,
+  secrets = [],
 }: {
   readonly level: LogLevel;
   readonly format: (typeof logFormats)[number];
+  /** Hidden wherever they are quoted; what looks like a credential is hidden anyway. */
+  readonly secrets?: readonly string[];
 }): Log {
   const { combine, timestamp, json } = winston.format;
   const logger = winston.createLogger({
@@ -57,8 +61,11 @@ export function createLog({
     format: combine(timestamp(), format === "json" ? combine(json(), plainJson()) : text),
     transports: [new winston.transports.Console()],
   });
+  const plain = <T>(value: T) => (typeof value === "string" ? redact(value, secrets) : value);
+  const plainFields = (fields: LogFields = {}) =>
+    Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)]));
   // As one object: given apart, winston takes the fields for arguments of a `%s` that a message may quote.
   const at = (named: LogLevel) => (message: string, fields?: LogFields) =>
-    void logger.log({ ...fields, level: named, message });
+    void logger.log({ ...plainFields(fields), level: named, message: plain(message) });
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }

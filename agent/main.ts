@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { causes } from "../lib/core/failure.ts";
 import { quote } from "../lib/core/quote.ts";
+import { secretsOf } from "../lib/core/redact.ts";
 import { systemClock } from "../lib/flow/clock.ts";
 import { createLog } from "./log.ts";
 import { DEFAULT_MODE, modes, type ReadyMode, version } from "./modes.ts";
@@ -34,7 +35,11 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
 }
 
 async function run({ common, run }: ReadyMode): Promise<number> {
-  const log = createLog({ level: common.logLevel, format: common.logFormat });
+  const log = createLog({
+    level: common.logLevel,
+    format: common.logFormat,
+    secrets: secretsOf(process.env),
+  });
   const ending = await supervise(
     (stop) => run({ stop, clock: systemClock, random: Math.random, log, env: process.env }),
     {

@@ -236,7 +236,7 @@ describe("hosted zone id and introspection URL", () => {
     (url) => {
       const argv = ["--hostedZoneId=Z1", `--introspectionUrl=${url}`];
       expect(problemsOf(readFlags(about, discover, argv, {}))).toEqual([
-        `--introspectionUrl: expected a URL such as http://127.0.0.1:51678, got ${JSON.stringify(url)}`,
+        `--introspectionUrl: expected a URL such as http://127.0.0.1:51678, without user and password, got ${JSON.stringify(url)}`,
       ]);
     },
   );
