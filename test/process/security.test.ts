@@ -27,12 +27,12 @@ describe("Docker", () => {
     await lab.follows();
     await goes.pause();
     await goes.unpause();
-    await lab.run({ label: "bad_name" });
+    const bad = await lab.run({ label: "bad_name" });
     lab.proxy.send("no JSON: everything is looked at again");
     await lab.caughtUp();
     first.kill("SIGKILL");
     await first.exit();
-    await goes.kill();
+    await Promise.all([goes.kill(), bad.kill()]);
     const second = lab.agent();
     await lab.follows();
     await stays.stop({ t: 0 });
@@ -126,6 +126,19 @@ describe("a process without rights", () => {
     // Once, though it would have written a journal with each change.
     expect(warnings).toEqual([expect.stringContaining("can't write the journal, works without")]);
     expect(await stderr).toBe("");
+  });
+});
+
+describe("a label called signal", () => {
+  it("overwrites what Docker says of its own container's signals, and misleads about no other", async () => {
+    await using lab = await engineLab();
+    lab.agent();
+    const liar = await lab.run({ label: "liar", labels: { signal: "15" } });
+    await lab.run({ label: "honest" });
+    await lab.follows();
+    await liar.kill({ signal: "SIGHUP" });
+    await lab.route53.until(lab.zone.id, () => lab.zone.now().length === 1);
+    expect(lab.zone.now()).toEqual([expect.stringMatching(/^honest\./)]);
   });
 });
 
