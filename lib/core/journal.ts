@@ -60,11 +60,9 @@ function sumOf(text: string): string {
  * not at all.
  */
 export function parseJournal(text: string, scope: JournalScope): Journal | undefined {
-  const line = text.slice(0, -SEAL_LENGTH);
-  if (sealed(line) !== text) return undefined;
   let json: unknown;
   try {
-    json = JSON.parse(line);
+    json = JSON.parse(text.slice(0, -SEAL_LENGTH));
   } catch {
     return undefined;
   }
@@ -80,7 +78,7 @@ export function parseJournal(text: string, scope: JournalScope): Journal | undef
     entries.set(keyOf(read.record), read);
   }
   const journal = { published: entries, hosts };
-  // What else it holds, a record twice or a field more, no agent of this format has written.
+  // A wrong sum, a record twice, a field more: no agent of this format has written it.
   return formatJournal(scope, journal) === text ? journal : undefined;
 }
 

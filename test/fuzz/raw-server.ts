@@ -1,5 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type IncomingHttpHeaders } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +30,7 @@ export async function rawServer(on: "port" | "socket"): Promise<RawServer> {
   const folder = await mkdtemp(join(tmpdir(), "eda-fuzz-"));
   const socketPath = join(folder, "s.sock");
   const requests: { path: string; headers: IncomingHttpHeaders }[] = [];
-  const server = createServer((request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? "";
     requests.push({ path, headers: request.headers });
     request.resume();
@@ -38,9 +43,16 @@ export async function rawServer(on: "port" | "socket"): Promise<RawServer> {
     } = typeof answer === "function" ? answer(path) : answer;
     response.writeHead(status, headers);
     response.flushHeaders();
-    for (const chunk of chunks) response.write(chunk);
+    for (const chunk of chunks) {
+      response.write(chunk);
+      // Or the reader gets them as one.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     if (cut === true) response.socket?.end();
     else response.end();
+  };
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
