@@ -144,7 +144,12 @@ const inspected = fc.record(
     ),
     Config: fc.record(
       {
-        Labels: fc.option(fc.dictionary(hostileText, hostileText)),
+        Labels: fc.option(
+          fc.dictionary(
+            hostileText,
+            fc.oneof(hostileText, fc.constantFrom<unknown>(7, null, [], {})),
+          ),
+        ),
         StopSignal: fc.oneof(fc.constantFrom("SIGTERM", "9", "__proto__"), hostileText),
         Env: fc.constant(["DB_PASSWORD=hunter2"]),
       },
