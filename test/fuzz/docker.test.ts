@@ -110,7 +110,7 @@ describe("the event stream", () => {
           expect(events.at(-1)).toEqual({ kind: "container", id: ID, event: { kind: "start" } });
           if (isWhole) expect(events).toHaveLength(lines.filter((one) => one.trim()).length + 1);
         }),
-        cases(0.4),
+        cases(0.2),
       );
     },
     FUZZ_LIMIT_MS,
@@ -278,9 +278,9 @@ describe("the answers of the engine are read, or Unavailable or Fatal", () => {
           expect(["none", "starting", "healthy", "unhealthy"]).toContain(container.health);
           for (const value of container.labels.values()) expect(typeof value).toBe("string");
         }),
-        cases(0.4),
+        cases(0.2),
       );
-      expect(read).toBeGreaterThan(cases(0.4).numRuns / 20);
+      expect(read).toBeGreaterThan(cases(0.2).numRuns / 20);
     },
     FUZZ_LIMIT_MS,
   );
@@ -301,7 +301,7 @@ describe("the answers of the engine are read, or Unavailable or Fatal", () => {
             expect(id).toMatch(/^[0-9a-f]{64}$/);
           }
         }),
-        cases(0.2),
+        cases(0.1),
       );
     },
     FUZZ_LIMIT_MS,
@@ -318,7 +318,7 @@ describe("the answers of the engine are read, or Unavailable or Fatal", () => {
           if (read !== undefined)
             expect([typeof read.engine, typeof read.api]).toEqual(["string", "string"]);
         }),
-        cases(0.2),
+        cases(0.1),
       );
     },
     FUZZ_LIMIT_MS,

@@ -178,9 +178,9 @@ test(
           }
         }
       }),
-      cases(0.5),
+      cases(0.3),
     );
-    expect(served).toBeGreaterThan(cases(0.5).numRuns / 10);
+    expect(served).toBeGreaterThan(cases(0.3).numRuns / 10);
   },
   FUZZ_LIMIT_MS,
 );
@@ -199,7 +199,7 @@ test(
         if (found !== undefined) expect(found.owner.instance).toMatch(/^[0-9a-f-]{32,36}$/);
         for (const id of live ?? []) expect(id).toMatch(/^[0-9a-f-]{32,36}$/);
       }),
-      cases(0.2),
+      cases(0.1),
     );
   },
   FUZZ_LIMIT_MS,

@@ -68,7 +68,7 @@ describe.each(modes)("the flags of %s", (_, flags) => {
             expect(Object.getPrototypeOf(read.config)).toBe(Object.prototype);
           }
         }),
-        cases(),
+        cases(0.5),
       );
       expect([...kinds]).toEqual(expect.arrayContaining(["config", "help", "problems"]));
     },

@@ -98,9 +98,9 @@ test(
         // And it is exactly what this agent would have written itself.
         expect(formatJournal(scope, journal)).toBe(bytes);
       }),
-      cases(),
+      cases(0.4),
     );
-    expect(believed).toBeGreaterThan(cases().numRuns / 20);
+    expect(believed).toBeGreaterThan(cases(0.4).numRuns / 20);
   },
   FUZZ_LIMIT_MS,
 );
@@ -116,7 +116,7 @@ test(
         const flipped = whole.slice(0, at) + other + whole.slice(at + 1);
         expect(parseJournal(flipped, scope)).toBeUndefined();
       }),
-      cases(),
+      cases(0.4),
     );
   },
   FUZZ_LIMIT_MS,
@@ -129,7 +129,7 @@ test(
       fc.property(text, fc.nat(10_000), (whole, at) => {
         expect(parseJournal(whole.slice(0, at % whole.length), scope)).toBeUndefined();
       }),
-      cases(),
+      cases(0.4),
     );
   },
   FUZZ_LIMIT_MS,

@@ -235,7 +235,7 @@ test(
             route53.edit(ID, [{ action: "DELETE", record: one }]);
           }
         }),
-        cases(0.2),
+        cases(0.1),
       );
       zone.close();
     } finally {

@@ -164,7 +164,7 @@ describe("whatever Route 53 answers", () => {
           if (page !== undefined) expect(bodyOf(raw)).toContain("IsTruncated");
           expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
         }),
-        cases(0.2),
+        cases(0.1),
       );
     },
     FUZZ_LIMIT_MS,
@@ -182,7 +182,7 @@ describe("whatever Route 53 answers", () => {
           expect(found.name).not.toMatch(/^\.|\.\.|\.$/);
           expect(Number.isSafeInteger(found.size) && found.size >= 0).toBe(true);
         }),
-        cases(0.1),
+        cases(0.05),
       );
     },
     FUZZ_LIMIT_MS,
@@ -202,7 +202,7 @@ describe("whatever Route 53 answers", () => {
             expect(typeof submission.message).toBe("string");
           }
         }),
-        cases(0.1),
+        cases(0.05),
       );
     },
     FUZZ_LIMIT_MS,
