@@ -1,5 +1,6 @@
 import winston from "winston";
 import { redact } from "../lib/core/redact.ts";
+import { escaped, inOneLine } from "./one-line.ts";
 
 export const logLevels = ["error", "warn", "info", "debug"] as const;
 export const logFormats = ["text", "json"] as const;
@@ -9,22 +10,6 @@ export type LogLevel = (typeof logLevels)[number];
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export type Log = Readonly<Record<LogLevel, (message: string, fields?: LogFields) => void>>;
-
-/** What could end a line or lead a terminal: controls, formats and Unicode's own line ends. Errors quote foreign text. */
-const inOneLine = (text: string): string =>
-  text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
-
-/** The same for a line of JSON, which then still reads as what was said. */
-const escaped = (json: string): string =>
-  json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    character
-      .split("")
-      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-      .join(""),
-  );
 
 const shown = (value: unknown): string => {
   const text = String(value as LogFields[string]);
@@ -44,14 +29,16 @@ const plainJson = winston.format((info) => ({
   [MESSAGE]: escaped(String(info[MESSAGE])),
 }));
 
-/** Writes lines to standard output: JSON for machines, or one line of text for people. */
+/** Writes lines: JSON for machines, or one line of text for people. */
 export function createLog({
   level,
   format,
+  to = "stdout",
   secrets = [],
 }: {
   readonly level: LogLevel;
   readonly format: (typeof logFormats)[number];
+  readonly to?: "stdout" | "stderr";
   /** Hidden wherever they are quoted; what looks like a credential is hidden anyway. */
   readonly secrets?: readonly string[];
 }): Log {
@@ -59,7 +46,9 @@ export function createLog({
   const logger = winston.createLogger({
     level,
     format: combine(timestamp(), format === "json" ? combine(json(), plainJson()) : text),
-    transports: [new winston.transports.Console()],
+    transports: [
+      new winston.transports.Console({ stderrLevels: to === "stderr" ? [...logLevels] : [] }),
+    ],
   });
   const plain = <T>(value: T) => (typeof value === "string" ? redact(value, secrets) : value);
   const plainFields = (fields: LogFields = {}) =>
