@@ -108,7 +108,13 @@ const CLIENTS = ["dockerode", "@aws-sdk/client-ecs", "@aws-sdk/client-route-53",
 const ONCE = [...CLIENTS, "p-queue", "winston", "commander"];
 
 /** What several modes do with the edges; no mode loads another, and main.ts loads none of these. */
-const SHARED_BY_MODES = ["agent/edges.ts", "agent/host.ts", "agent/published.ts"];
+const SHARED_BY_MODES = [
+  "agent/bulk-deletes.ts",
+  "agent/containers.ts",
+  "agent/edges.ts",
+  "agent/host.ts",
+  "agent/published.ts",
+];
 const IO: readonly Layer[] = ["io"];
 
 function allowedIn(path: string, layer: Exclude<Layer, "test">): Allowed {

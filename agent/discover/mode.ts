@@ -1,21 +1,16 @@
 import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
-import { BULK_DELETES_ALLOWED, bulkRefusal } from "../../lib/core/bulk-limit.ts";
 import type { ContainerId } from "../../lib/core/container.ts";
-import type { Addresses } from "../../lib/core/endpoint.ts";
 import { Fatal } from "../../lib/core/failure.ts";
 import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
 import { causes } from "../../lib/flow/causes.ts";
-import { desiredTable } from "../../lib/flow/desired-table.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
-import { lives } from "../../lib/flow/lives.ts";
-import { look } from "../../lib/flow/look.ts";
 import { persist } from "../../lib/flow/persist.ts";
 import { summed } from "../../lib/flow/summed.ts";
 import { workQueue } from "../../lib/flow/work-queue.ts";
-import { type WriterPorts, type ZoneWriter, zoneWriter } from "../../lib/flow/zone-writer.ts";
-import type { EcsAgent } from "../../lib/io/ecs-agent.ts";
+import { type WriterPorts, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/io/route53.ts";
+import { startRefusal } from "../bulk-deletes.ts";
+import { containersOf } from "../containers.ts";
 import { systemEdges } from "../edges.ts";
 import type { Surroundings } from "../modes.ts";
 import { findPublished, openJournal } from "../published.ts";
@@ -95,33 +90,17 @@ export async function discover(
 
   const say = tell(log, { ...config, zoneName, sumUp });
   const causeOf = causes({ clock });
-  const desired = desiredTable({ keepUnhealthy: config.allUnhealthy === "keep" });
-  const known = lives({
+  const { known, desired, lookAt } = containersOf(config, {
+    docker,
+    agent,
+    owner,
+    zoneName,
+    edges,
     clock,
-    stopGraceMs: config.stopGrace * 1000,
-    withHealth: config.health === "docker",
+    random,
   });
   const changed = doorbell();
   const firstLooks = countdown(running);
-  const lookAt = look({
-    inspect: docker.inspect,
-    taskOf: agent.taskOf,
-    lives: known,
-    hostAddresses: once(async () => config.hostAddress ?? (await edges.hostAddresses())),
-    rules: {
-      zoneName,
-      owner,
-      ttlSeconds: config.ttl,
-      weight: config.weight,
-      allowedNames: config.allowedNames,
-      routing: config.routing,
-      addressSource: config.addressSource,
-      srv: config.srv,
-    },
-    clock,
-    random,
-    patienceMs,
-  });
   const queue = workQueue<ContainerId>({
     concurrency: config.workers,
     clock,
@@ -224,7 +203,10 @@ export async function discover(
     });
     observed.found({ kind: "writer", ...writer });
     if (!config.force && !end.aborted) {
-      await insist(() => refuseBulkDeletes(writer, found.published.size, agent));
+      const refusal = await insist(() =>
+        startRefusal(writer.difference(), found.published.size, agent),
+      );
+      if (refusal !== undefined) throw new Fatal(refusal);
     }
     if (!end.aborted) log.info("every container is looked at once, the zone follows from now on");
     const finish = async (): Promise<void> => {
@@ -248,39 +230,6 @@ export async function discover(
   await serving;
   zone.close();
   log.info("stopped", { skipped: JSON.stringify(say.skipped()) });
-}
-
-/**
- * Throws `Fatal` when the first plan would delete most of what this host owns though the ECS agent says that those tasks
- * are alive: Docker's answer was wrong, or it is not the Docker of these tasks.
- */
-async function refuseBulkDeletes(
-  writer: ZoneWriter,
-  owned: number,
-  agent: EcsAgent,
-): Promise<void> {
-  const deletes = writer.difference().filter(({ action }) => action === "DELETE");
-  if (deletes.length <= BULK_DELETES_ALLOWED) return;
-  const live = await agent.liveTasks();
-  const unconfirmed = deletes.filter(({ record }) => {
-    const task = parseSetIdentifier(record.setIdentifier)?.task;
-    return task !== undefined && live.has(task);
-  });
-  const refusal = bulkRefusal({ owned, unconfirmed: unconfirmed.length });
-  if (refusal !== undefined) {
-    throw new Fatal(
-      `the start is refused: it ${refusal}. If that is right, start once with --force`,
-    );
-  }
-}
-
-/** What `ask` gives, asked for when it is needed first, and asked for again only while it gives nothing. */
-function once(ask: () => Promise<Addresses>): () => Promise<Addresses> {
-  let known: Addresses = {};
-  return async () => {
-    if (Object.keys(known).length === 0) known = await ask();
-    return known;
-  };
 }
 
 /** Reached once every id has ticked. */

@@ -1,0 +1,27 @@
+import { BULK_DELETES_ALLOWED, bulkRefusal } from "../lib/core/bulk-limit.ts";
+import type { Change } from "../lib/core/plan.ts";
+import { parseSetIdentifier } from "../lib/core/set-identifier.ts";
+import type { EcsAgent } from "../lib/io/ecs-agent.ts";
+
+/**
+ * Why a start must not begin with these changes, as one sentence: they would delete most of the records that this host
+ * owns though the ECS agent says that those tasks are alive. Docker's answer was wrong, or it is not the Docker of these
+ * tasks. Undefined when it may.
+ */
+export async function startRefusal(
+  changes: readonly Change[],
+  owned: number,
+  agent: Pick<EcsAgent, "liveTasks">,
+): Promise<string | undefined> {
+  const deletes = changes.filter(({ action }) => action === "DELETE");
+  if (deletes.length <= BULK_DELETES_ALLOWED) return undefined;
+  const live = await agent.liveTasks();
+  const unconfirmed = deletes.filter(({ record }) => {
+    const task = parseSetIdentifier(record.setIdentifier)?.task;
+    return task !== undefined && live.has(task);
+  });
+  const refusal = bulkRefusal({ owned, unconfirmed: unconfirmed.length });
+  return refusal === undefined
+    ? undefined
+    : `the start is refused: it ${refusal}. If that is right, start once with --force`;
+}

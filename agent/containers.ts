@@ -1,0 +1,75 @@
+import type { Owner } from "../lib/core/arn.ts";
+import type { ContainerId } from "../lib/core/container.ts";
+import type { Addresses } from "../lib/core/endpoint.ts";
+import type { Clock, Random } from "../lib/flow/clock.ts";
+import { type DesiredTable, desiredTable } from "../lib/flow/desired-table.ts";
+import { type Lives, lives } from "../lib/flow/lives.ts";
+import { look, type Seen } from "../lib/flow/look.ts";
+import type { DockerEngine } from "../lib/io/docker.ts";
+import type { EcsAgent } from "../lib/io/ecs-agent.ts";
+import type { Edges } from "./edges.ts";
+import type { HostConfig } from "./host-flags.ts";
+import type { RecordConfig } from "./record-flags.ts";
+
+/** This host's containers as the flags have them judged. Nothing is looked at before it is asked for. */
+export interface Containers {
+  /** What the engine tells of them besides what a look shows. */
+  readonly known: Lives;
+  /** What those that were looked at ask of the zone. */
+  readonly desired: DesiredTable;
+  /** Looks at one; the table learns of it from the caller. */
+  readonly lookAt: (id: ContainerId) => Promise<Seen>;
+}
+
+/** The one place where flags become rules, so that whatever says what discover would do says what it does. */
+export function containersOf(
+  config: RecordConfig & Pick<HostConfig, "patience">,
+  host: {
+    readonly docker: DockerEngine;
+    readonly agent: EcsAgent;
+    readonly owner: Owner;
+    readonly zoneName: string;
+    readonly edges: Pick<Edges, "hostAddresses">;
+    readonly clock: Clock;
+    readonly random: Random;
+  },
+): Containers {
+  const { docker, agent, owner, zoneName, edges, clock, random } = host;
+  const known = lives({
+    clock,
+    stopGraceMs: config.stopGrace * 1000,
+    withHealth: config.health === "docker",
+  });
+  return {
+    known,
+    desired: desiredTable({ keepUnhealthy: config.allUnhealthy === "keep" }),
+    lookAt: look({
+      inspect: docker.inspect,
+      taskOf: agent.taskOf,
+      lives: known,
+      hostAddresses: once(async () => config.hostAddress ?? (await edges.hostAddresses())),
+      rules: {
+        zoneName,
+        owner,
+        ttlSeconds: config.ttl,
+        weight: config.weight,
+        allowedNames: config.allowedNames,
+        routing: config.routing,
+        addressSource: config.addressSource,
+        srv: config.srv,
+      },
+      clock,
+      random,
+      patienceMs: config.patience * 1000,
+    }),
+  };
+}
+
+/** What `ask` gives, asked for when it is needed first, and asked for again only while it gives nothing. */
+function once(ask: () => Promise<Addresses>): () => Promise<Addresses> {
+  let known: Addresses = {};
+  return async () => {
+    if (Object.keys(known).length === 0) known = await ask();
+    return known;
+  };
+}
