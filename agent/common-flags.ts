@@ -1,4 +1,4 @@
-import { oneOf, wholeNumber } from "./flags.ts";
+import { oneOf, onOff, wholeNumber } from "./flags.ts";
 import { logFormats, logLevels } from "./log.ts";
 
 /** What every mode takes. */
@@ -15,4 +15,11 @@ export const commonFlags = {
     byDefault: "text",
     help: "log lines for people, or one JSON object each",
   }),
+};
+
+/** What every mode takes that answers a question: the answer goes to standard output, the log to standard error. */
+export const commandFlags = {
+  json: onOff({ help: "the answer as one line of JSON, for machines" }),
+  ...commonFlags,
+  logLevel: oneOf(logLevels, { byDefault: "warn", help: commonFlags.logLevel.help }),
 };

@@ -4,7 +4,7 @@ import { type DockerEngine, dockerEngine } from "../lib/io/docker.ts";
 import { type FoundEcsAgent, findEcsAgent } from "../lib/io/ecs-agent.ts";
 import { hostAddresses } from "../lib/io/instance-metadata.ts";
 import { journalFile, readBootId } from "../lib/io/journal-file.ts";
-import { type HostedZone, hostedZone } from "../lib/io/route53.ts";
+import { type HostedZone, hostedZone, type OpenZone } from "../lib/io/route53.ts";
 import { introspectionUrls } from "./host.ts";
 import type { HostConfig } from "./host-flags.ts";
 import type { Surroundings } from "./modes.ts";
@@ -21,7 +21,15 @@ export interface Edges {
   readonly journal: (name: string) => JournalStore;
 }
 
-export const systemEdges = (config: HostConfig, env: Surroundings["env"]): Edges => ({
+/** The real ones; they can do more than the agent itself needs. */
+export interface SystemEdges extends Edges {
+  readonly hostedZone: (host: { readonly region: string }) => OpenZone;
+}
+
+export const systemEdges = (
+  config: Pick<HostConfig, "hostedZoneId" | "introspectionUrl" | "stateDir">,
+  env: Surroundings["env"],
+): SystemEdges => ({
   docker: () => dockerEngine(),
   findEcsAgent: async () => findEcsAgent(await introspectionUrls(config)),
   hostedZone: ({ region }) =>

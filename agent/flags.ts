@@ -15,6 +15,8 @@ export interface Flag<T> {
   /** As text. Without one the flag is required, or, where `optional`, undefined. */
   readonly byDefault?: string;
   readonly optional?: true;
+  /** All that it can be, where that is a short list: the shell completes it. */
+  readonly choices?: readonly string[];
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a table of flags holds flags of every type.
@@ -50,6 +52,7 @@ export const oneOf = <const T extends string>(
   expected: `one of ${choices.join(", ")}`,
   schema: z.enum(choices) as unknown as z.ZodType<T>,
   byDefault: flag.byDefault,
+  choices,
 });
 
 /** Given or not; in the environment `true` or `1`, `false` or `0`. */
@@ -74,7 +77,13 @@ export type CommandLine<F extends Flags> =
  * none. Comes back with every problem there is, not with the first.
  */
 export function readFlags<F extends Flags>(
-  about: { readonly usage: string; readonly summary: string; readonly epilogue?: string },
+  about: {
+    readonly usage: string;
+    readonly summary: string;
+    readonly epilogue?: string;
+    /** Another mode's flags, which may stand on the command line and mean nothing here. */
+    readonly ignores?: Flags;
+  },
   flags: F,
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -123,7 +132,10 @@ function textOf(
   return given ?? (inEnvironment || flag.byDefault);
 }
 
-function commandOf({ usage, summary }: { usage: string; summary: string }, flags: Flags): Command {
+function commandOf(
+  { usage, summary, ignores = {} }: { usage: string; summary: string; ignores?: Flags },
+  flags: Flags,
+): Command {
   const command = new Command()
     .name("ecs-discovery-agent")
     .usage(usage)
@@ -138,9 +150,10 @@ function commandOf({ usage, summary }: { usage: string; summary: string }, flags
       // A value is read as optional, so that a missing one is one problem among all others; the help says it as it is.
       optionTerm: ({ flags: term }) => term.replace(/\[(.*)\]/, "<$1>"),
     });
-  for (const [name, flag] of Object.entries(flags)) {
+  for (const [name, flag] of Object.entries({ ...ignores, ...flags })) {
     const term = flag.takes === undefined ? `--${name}` : `--${name} [${flag.takes}]`;
-    command.addOption(new Option(term, describe(name, flag)));
+    const option = new Option(term, describe(name, flag));
+    command.addOption(option.hideHelp(!Object.hasOwn(flags, name)));
   }
   return command.addOption(new Option("--version", "show the version"));
 }

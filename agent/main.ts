@@ -3,7 +3,6 @@ import { causes } from "../lib/core/failure.ts";
 import { quote } from "../lib/core/quote.ts";
 import { secretsOf } from "../lib/core/redact.ts";
 import { systemClock } from "../lib/flow/clock.ts";
-import { createLog } from "./log.ts";
 import { DEFAULT_MODE, modes, type ReadyMode, version } from "./modes.ts";
 import { supervise } from "./supervise.ts";
 
@@ -27,6 +26,8 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   switch (read.kind) {
     case "help":
       return say(`${read.text}${isMode ? "" : modeList()}`);
+    case "text":
+      return say(read.text);
     case "problems":
       return complain(read.problems);
     case "config":
@@ -34,10 +35,12 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   }
 }
 
-async function run({ common, run }: ReadyMode): Promise<number> {
+async function run({ common, logsTo, run }: ReadyMode): Promise<number> {
+  const { createLog } = await import("./log.ts");
   const log = createLog({
     level: common.logLevel,
     format: common.logFormat,
+    to: logsTo,
     secrets: secretsOf(process.env),
   });
   const ending = await supervise(
@@ -53,7 +56,7 @@ async function run({ common, run }: ReadyMode): Promise<number> {
     },
   );
   const cause = ending.cause === undefined ? undefined : causes(ending.cause);
-  log[ending.code === 0 ? "info" : "error"](`ends: ${ending.why}`, {
+  log[ending.code === 1 ? "error" : "info"](`ends: ${ending.why}`, {
     exitCode: ending.code,
     cause,
   });

@@ -10,10 +10,15 @@ export interface Stop {
   wasAsked(): boolean;
 }
 
-/** How the process ends: 0 when it was asked to or is done, 1 when something failed. */
-export interface Ending {
-  readonly code: 0 | 1;
+/** What a command that was asked something says with its exit code, beside what it prints. */
+export interface Answer {
+  /** 0 all is well, 1 something is wrong, 3 there is a difference. */
+  readonly code: 0 | 1 | 3;
   readonly why: string;
+}
+
+/** How the process ends: 0 when it was asked to or is done, 1 when something failed, or what its answer says. */
+export interface Ending extends Answer {
   /** The failure behind code 1, where there is one. */
   readonly cause?: unknown;
 }
@@ -30,7 +35,7 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
  * a drain longer than `drainMs`, ends it at once.
  */
 export async function supervise(
-  run: (stop: Stop) => Promise<void>,
+  run: (stop: Stop) => Promise<void> | Promise<Answer>,
   {
     signals,
     clock,
@@ -85,9 +90,14 @@ export async function supervise(
   signal.addEventListener("abort", onDrain, { once: true });
 
   const run1 = async (): Promise<Ending> => {
-    await run(stop).catch(stop.fail);
+    let answer: Answer | undefined;
+    try {
+      answer = (await run(stop)) ?? undefined;
+    } catch (error) {
+      stop.fail(error);
+    }
     if (failure !== undefined) return { code: 1, why: "failed", ...failure };
-    return { code: 0, why: signal.aborted ? "asked to stop" : "done" };
+    return answer ?? { code: 0, why: signal.aborted ? "asked to stop" : "done" };
   };
   try {
     return await Promise.race([run1(), atOnce.promise]);

@@ -1,20 +1,34 @@
 import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
-import { Fatal } from "../../lib/core/failure.ts";
+import type { RecordSet } from "../../lib/core/record-set.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
 import { persist } from "../../lib/flow/persist.ts";
 import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/io/route53.ts";
 import { systemEdges } from "../edges.ts";
 import type { Surroundings } from "../modes.ts";
+import { columns, line, print, printJson } from "../print.ts";
 import { findPublished, openJournal } from "../published.ts";
+import type { Answer } from "../supervise.ts";
 import type { DeregisterConfig } from "./config.ts";
+
+/** What became of this host's records; the form of `--json`. */
+export interface DeregisterReport {
+  readonly schemaVersion: 1;
+  readonly zone: { readonly id: string; readonly name: string };
+  readonly instance: string;
+  readonly dryRun: boolean;
+  readonly removed: readonly RecordSet[];
+  readonly refused: readonly { readonly record: RecordSet; readonly message: string }[];
+  /** Still there, because it was stopped before it had come to them. */
+  readonly left: number;
+}
 
 /** Removes every record of this host: what is desired is nothing, and the writer sends the difference. */
 export async function deregister(
   config: DeregisterConfig,
   { stop, clock, random, log, env }: Surroundings,
   edges = systemEdges(config, env),
-): Promise<void> {
+): Promise<Answer> {
   const patienceMs = config.patience * 1000;
   const insist = <T>(act: () => Promise<T>): Promise<T> =>
     persist(act, {
@@ -39,17 +53,13 @@ export async function deregister(
   });
   const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, log);
 
-  const refusals: string[] = [];
+  const removed: RecordSet[] = [];
+  const refused: { readonly record: RecordSet; readonly message: string }[] = [];
   const report = (said: WriterReport): void => {
-    if (said.kind === "landed") {
-      for (const { record } of said.changes) {
-        log.info(config.dryRun ? "would be removed" : "removed", {
-          record: record.name,
-          address: record.values.join(","),
-        });
-      }
-    } else if (said.kind === "refused") refusals.push(said.message);
-    else if (said.kind === "waits") log.warn(said.problem);
+    if (said.kind === "landed") removed.push(...said.changes.map(({ record }) => record));
+    else if (said.kind === "refused") {
+      refused.push({ record: said.change.record, message: said.message });
+    } else if (said.kind === "waits") log.warn(said.problem);
   };
   const writer = zoneWriter<ZoneCursor>({
     published: found.published,
@@ -71,13 +81,41 @@ export async function deregister(
     hosts: found.hosts,
     report,
   });
-  await writer.flush(stop.signal);
+  await writer.flush(stop.signal).catch(stop.fail);
   zone.close();
-  if (stop.signal.aborted) return;
-  if (refusals.length > 0) {
-    throw new Fatal(`${refusals.length} records could not be removed: ${refusals[0]}`);
-  }
-  const records = found.published.size;
-  if (config.dryRun) log.info("would leave no record of this host", { zone: zoneName, records });
-  else log.info("no record of this host is left", { zone: zoneName, records });
+  const summary: DeregisterReport = {
+    schemaVersion: 1,
+    zone: { id: config.hostedZoneId, name: zoneName },
+    instance: owner.instance,
+    dryRun: config.dryRun,
+    removed,
+    refused,
+    left: writer.difference().length - refused.length,
+  };
+  await (config.json ? printJson(summary) : print(textOf(summary)));
+  if (refused.length > 0) return { code: 1, why: "some records could not be removed" };
+  return summary.left > 0
+    ? { code: 1, why: "stopped before all records were removed" }
+    : { code: 0, why: "no record of this host is left" };
+}
+
+function textOf({ zone, instance, dryRun, removed, refused, left }: DeregisterReport) {
+  const records = `${removed.length} record${removed.length === 1 ? "" : "s"}`;
+  return [
+    ...columns(
+      removed.map(({ name, type, values }) => [
+        { text: "-", style: "red" },
+        name,
+        type,
+        values.join(","),
+      ]),
+    ),
+    ...refused.map(({ record, message }) =>
+      line({ text: "refused", style: "yellow" }, ` ${record.name} ${record.type}: ${message}`),
+    ),
+    line(
+      `${dryRun ? "would remove" : "removed"} ${records} of host ${instance} from ${zone.name} (${zone.id})`,
+      left > 0 ? `, ${left} left` : "",
+    ),
+  ];
 }

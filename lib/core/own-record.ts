@@ -1,5 +1,5 @@
 import type { InstanceId } from "./arn.ts";
-import type { RecordSet } from "./record-set.ts";
+import { type AnyRecord, type RecordSet, recordTypes } from "./record-set.ts";
 import { serviceName } from "./service-name.ts";
 import { beginsAsOurs, parseSetIdentifier } from "./set-identifier.ts";
 
@@ -26,3 +26,17 @@ export type ForeignRecord = Pick<RecordSet, "name" | "setIdentifier"> & { readon
 /** True for a record that looks as if an agent had written it, and yet none of this version did. */
 export const isStrange = (record: ForeignRecord, zoneName: string): boolean =>
   beginsAsOurs(record.setIdentifier) && !isOwn(record, zoneName, "any instance");
+
+/** The record as one of `whose` own; undefined for anybody else's, and for what no agent writes. */
+export function ownRecord(
+  { name, type, setIdentifier = "", ttlSeconds, weight, multivalue, values }: AnyRecord,
+  zoneName: string,
+  whose: Whose,
+): RecordSet | undefined {
+  const ours = recordTypes.find((one) => one === type);
+  if (ours === undefined || ttlSeconds === undefined) return undefined;
+  if (weight === undefined && !multivalue) return undefined;
+  if (!isOwn({ name, setIdentifier }, zoneName, whose)) return undefined;
+  const own = { name, type: ours, setIdentifier, ttlSeconds, values };
+  return { ...own, ...(weight !== undefined && { weight }) };
+}

@@ -14,6 +14,21 @@ export interface RecordSet {
   readonly values: readonly string[];
 }
 
+/** Any record set of the zone, whoever owns it and whatever its type. */
+export interface AnyRecord {
+  /** Without the trailing dot. */
+  readonly name: string;
+  /** Route 53's own word: `A`, `CNAME`, `SOA`. */
+  readonly type: string;
+  readonly setIdentifier?: string;
+  /** An alias has none. */
+  readonly ttlSeconds?: number;
+  /** Undefined unless it is weighted. */
+  readonly weight?: number;
+  readonly multivalue: boolean;
+  readonly values: readonly string[];
+}
+
 declare const recordKey: unique symbol;
 /** Route 53's identity of a record set: name, type and set identifier. */
 export type RecordKey = string & { readonly [recordKey]: true };

@@ -10,10 +10,10 @@ import {
 import type { InstanceId } from "../core/arn.ts";
 import { causes, Fatal, Unavailable } from "../core/failure.ts";
 import type { Group } from "../core/group.ts";
-import { type ForeignRecord, isOwn, isStrange, type Whose } from "../core/own-record.ts";
+import { type ForeignRecord, isStrange, ownRecord, type Whose } from "../core/own-record.ts";
 import { type Change, type Step, stepsOf } from "../core/plan.ts";
 import { quote } from "../core/quote.ts";
-import { type RecordSet, recordTypes } from "../core/record-set.ts";
+import { type AnyRecord, type RecordSet, recordTypes } from "../core/record-set.ts";
 import { parseSetIdentifier } from "../core/set-identifier.ts";
 import { clientDefaults, errorFacts, TRANSIENT } from "./aws-sdk.ts";
 
@@ -27,6 +27,18 @@ export interface HostedZone {
   /** The owner's view of the zone, once its name is known; for "any instance" that of all agents together. */
   as(owner: Whose, zoneName: string): OwnedZone;
   close(): void;
+}
+
+/** What commands that tell people of the zone ask of it besides. */
+export interface OpenZone extends HostedZone {
+  /** `isPrivate`: it answers only in its VPCs. */
+  facts(): Promise<{ readonly name: string; readonly size: number; readonly isPrivate: boolean }>;
+  /** What it holds from the cursor on, whoever owns it, at most 300 record sets: one request. */
+  list(
+    cursor: ZoneCursor | undefined,
+  ): Promise<{ readonly records: readonly AnyRecord[]; readonly next?: ZoneCursor }>;
+  /** Where the AWS SDK found credentials, in its own words; never what they are. Rejects when it found none. */
+  credentialsSource(): Promise<string>;
 }
 
 /** The zone as one owner reads and writes it. */
@@ -57,6 +69,14 @@ export interface ZoneCursor extends PageStart {
   readonly begun?: ReadonlySet<string>;
 }
 
+/** Hears what goes over the wire. */
+export interface RequestWatch {
+  /** A request goes to this origin, such as `https://route53.amazonaws.com`. */
+  asks(origin: string): void;
+  /** An answer came, good or bad, with this Date header. */
+  answered(date: string | undefined): void;
+}
+
 /** The most that a page holds (facts: ListResourceRecordSets). */
 export const PAGE_SIZE = 300;
 
@@ -77,11 +97,27 @@ const NOT_SENT = new Set(["CredentialsProviderError", "ECONNREFUSED", "ENOTFOUND
 export function hostedZone({
   zoneId,
   region,
+  watch,
 }: {
   readonly zoneId: string;
   readonly region: string;
-}): HostedZone {
+  readonly watch?: RequestWatch;
+}): OpenZone {
   const client = new Route53Client({ region, ...clientDefaults() });
+
+  if (watch !== undefined) {
+    // Innermost, so that it sees what is sent and what comes back, whatever the SDK makes of it.
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        watch.asks(originOf(args.request));
+        const result = await next(args);
+        const { headers } = result.response as { headers?: Readonly<Record<string, string>> };
+        watch.answered(headers?.["date"]);
+        return result;
+      },
+      { step: "deserialize", priority: "low", name: "watch" },
+    );
+  }
 
   const list = (start: PageStart): Promise<ListResourceRecordSetsCommandOutput> =>
     client
@@ -120,7 +156,29 @@ export function hostedZone({
           `Route 53 gave zone ${zoneId} a name that is none: expected one such as example.org., got ${quote(zone.Name)}`,
         );
       }
-      return { name: plain(zone.Name), size: zone.ResourceRecordSetCount ?? 0 };
+      return {
+        name: plain(zone.Name),
+        size: zone.ResourceRecordSetCount ?? 0,
+        isPrivate: zone.Config?.PrivateZone === true,
+      };
+    },
+    async list(cursor) {
+      const { begun, ...start } = cursor ?? {};
+      const page = await list(start);
+      return { records: (page.ResourceRecordSets ?? []).map(anyRecord), ...nextOf(page, begun) };
+    },
+    async credentialsSource() {
+      const { $source = {} } = (await client.config.credentials()) as {
+        readonly $source?: Readonly<Record<string, unknown>>;
+      };
+      return Object.keys($source)
+        .map((name) =>
+          name
+            .replace(/^CREDENTIALS_/, "")
+            .toLowerCase()
+            .replaceAll("_", " "),
+        )
+        .join(", ");
     },
     as: (owner, zoneName) => ({
       async group(name) {
@@ -153,7 +211,7 @@ export function hostedZone({
           own: ownAmong(records, zoneName, owner),
           strange: strangeAmong(records, zoneName),
           instances: instancesAmong(records),
-          ...(page.IsTruncated && { next: cursorAfter(page, begun) }),
+          ...nextOf(page, begun),
         };
       },
       async submit(batch) {
@@ -179,6 +237,20 @@ export function hostedZone({
     }),
     close: () => client.destroy(),
   };
+}
+
+const nextOf = (
+  page: ListResourceRecordSetsCommandOutput,
+  begun: ReadonlySet<string> | undefined,
+): { readonly next?: ZoneCursor } => (page.IsTruncated ? { next: cursorAfter(page, begun) } : {});
+
+function originOf(request: unknown): string {
+  const { protocol, hostname, port } = request as {
+    readonly protocol: string;
+    readonly hostname: string;
+    readonly port?: number;
+  };
+  return `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
 }
 
 const apiChange = ({ action, record: { weight, ...record } }: Step): ApiChange => ({
@@ -219,29 +291,28 @@ function cursorAfter(
   return { ...start, begun: new Set([...begun, key]) };
 }
 
+const anyRecord = (record: ResourceRecordSet): AnyRecord => ({
+  name: plain(record.Name ?? ""),
+  type: record.Type ?? "",
+  ...(record.SetIdentifier !== undefined && { setIdentifier: record.SetIdentifier }),
+  ...(record.TTL !== undefined && { ttlSeconds: record.TTL }),
+  ...(record.Weight !== undefined && { weight: record.Weight }),
+  multivalue: record.MultiValueAnswer === true,
+  values: (record.ResourceRecords ?? []).flatMap(({ Value }) => Value ?? []),
+});
+
 const instancesAmong = (records: readonly ResourceRecordSet[]): readonly InstanceId[] => [
   ...new Set(
     records.flatMap(({ SetIdentifier }) => parseSetIdentifier(SetIdentifier ?? "")?.instance ?? []),
   ),
 ];
 
-function ownAmong(
+const ownAmong = (
   records: readonly ResourceRecordSet[],
   zoneName: string,
   owner: Whose,
-): readonly RecordSet[] {
-  return records.flatMap((record) => {
-    const { SetIdentifier = "", TTL, Weight, MultiValueAnswer, ResourceRecords } = record;
-    const name = plain(record.Name ?? "");
-    const type = recordTypes.find((one) => one === record.Type);
-    if (type === undefined || TTL === undefined) return [];
-    if (Weight === undefined && MultiValueAnswer !== true) return [];
-    if (!isOwn({ name, setIdentifier: SetIdentifier }, zoneName, owner)) return [];
-    const values = (ResourceRecords ?? []).flatMap(({ Value }) => Value ?? []);
-    const own = { name, type, setIdentifier: SetIdentifier, ttlSeconds: TTL, values };
-    return [{ ...own, ...(Weight !== undefined && { weight: Weight }) }];
-  });
-}
+): readonly RecordSet[] =>
+  records.flatMap((record) => ownRecord(anyRecord(record), zoneName, owner) ?? []);
 
 const strangeAmong = (
   records: readonly ResourceRecordSet[],

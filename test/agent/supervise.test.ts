@@ -1,10 +1,10 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, it, test } from "@jest/globals";
-import { type Ending, type Stop, supervise, together } from "../../agent/supervise.ts";
+import { type Answer, type Ending, type Stop, supervise, together } from "../../agent/supervise.ts";
 import { fakeClock, settle } from "../support/fake-clock.ts";
 
 /** A supervised run that ends when the test says so. */
-function supervised(run?: (stop: Stop) => Promise<void>) {
+function supervised(run?: (stop: Stop) => Promise<void> | Promise<Answer>) {
   const clock = fakeClock();
   const signals = new EventEmitter();
   const stops: { readonly why: string; readonly cause?: unknown }[] = [];
@@ -49,9 +49,36 @@ describe("how a process ends", () => {
     expect(stops).toEqual([]);
   });
 
+  test.each([
+    { code: 0, why: "the zone is right" },
+    { code: 1, why: "2 of 15 checks failed" },
+    { code: 3, why: "the zone differs" },
+  ] as const)("with its answer, where it has one: $code", async (answer) => {
+    const { ended, stops } = supervised(async (): Promise<Answer> => answer);
+    expect(await ended).toEqual(answer);
+    expect(stops).toEqual([]);
+  });
+
+  it("with 1 when something failed, whatever the answer", async () => {
+    const cause = new Error("the stream broke");
+    const { ended } = supervised(async (stop): Promise<Answer> => {
+      stop.fail(cause);
+      return { code: 0, why: "all is well" };
+    });
+    expect(await ended).toEqual({ code: 1, why: "failed", cause });
+  });
+
+  it("with the answer that was found in spite of a stop signal", async () => {
+    const work = Promise.withResolvers<Answer>();
+    const { ended, send } = supervised(() => work.promise);
+    send("SIGTERM");
+    work.resolve({ code: 3, why: "the zone differs" });
+    expect(await ended).toEqual({ code: 3, why: "the zone differs" });
+  });
+
   it("with 1 and the cause when its work fails", async () => {
     const cause = new Error("the stream broke");
-    const { ended, stops } = supervised(() => Promise.reject(cause));
+    const { ended, stops } = supervised((): Promise<void> => Promise.reject(cause));
     expect(await ended).toEqual({ code: 1, why: "failed", cause });
     expect(stops).toEqual([{ why: "failed", cause }]);
   });

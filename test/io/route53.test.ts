@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { RecordSet } from "../../lib/core/record-set.ts";
-import { hostedZone, type OwnedZone, type ZoneCursor } from "../../lib/io/route53.ts";
+import {
+  hostedZone,
+  type OwnedZone,
+  type RequestWatch,
+  type ZoneCursor,
+} from "../../lib/io/route53.ts";
 import { type Fault, route53StandIn } from "../../lib/sandbox/route53.ts";
 import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
 import { del, instance, owner, record, task, upsert, ZONE } from "../support/build.ts";
@@ -23,11 +28,11 @@ const held = (one: ReturnType<typeof record>): ZoneRecord => ({ ...one, name: `$
 async function zoneOf(records: readonly ZoneRecord[] = []) {
   const route53 = await route53StandIn({ zones: [{ id: ID, name: ZONE }], rate: "unlimited" });
   route53.seed(ID, records);
-  const of = (zoneId: string) => {
+  const of = (zoneId: string, watch?: RequestWatch) => {
     expect(new URL(route53.url).hostname).toBe("127.0.0.1");
     // The SDK reads it when a client is made.
     process.env["AWS_ENDPOINT_URL_ROUTE_53"] = route53.url;
-    return hostedZone({ zoneId, region: "eu-west-1" });
+    return hostedZone({ zoneId, region: "eu-west-1", ...(watch && { watch }) });
   };
   const owned = (zoneId: string) => of(zoneId).as(owner.instance, ZONE);
   return { route53, of, owned, zone: owned(ID), [Symbol.asyncDispose]: () => route53.close() };
@@ -65,7 +70,18 @@ afterAll(() => {
 describe("facts", () => {
   it("are the zone's name, without the trailing dot, and how many record sets it holds", async () => {
     await using one = await zoneOf([held(record(1))]);
-    expect(await one.of(ID).facts()).toEqual({ name: ZONE, size: 3 });
+    expect(await one.of(ID).facts()).toEqual({ name: ZONE, size: 3, isPrivate: false });
+  });
+
+  it("let whoever watches hear where a request goes, and the time at the other end", async () => {
+    await using one = await zoneOf();
+    const heard: unknown[] = [];
+    const zone = one.of(ID, {
+      asks: (origin) => heard.push(origin),
+      answered: (date) => heard.push(Number.isFinite(Date.parse(date ?? ""))),
+    });
+    await zone.facts();
+    expect(heard).toEqual([one.route53.url, true]);
   });
 
   it("throws Fatal for a zone that does not exist", async () => {

@@ -61,8 +61,58 @@ describe("deregister", () => {
     expect(deletes(lab)).toHaveLength(3);
     expect(lab.proxy.requests).toHaveLength(asked);
     expect(await deregister.stderr).toBe("");
-    expect(deregister.log.filter(({ message }) => message === "removed")).toHaveLength(3);
-    expect(deregister.log.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
+    const lines = deregister.stdout.split("\n");
+    expect(
+      lines.filter((line) => /^- +(web|db)\.example\.internal +A +[\d.]+$/.test(line)),
+    ).toHaveLength(3);
+    expect(lines.at(-1)).toMatch(/^removed 3 records of host [0-9a-f]{32} from example\.internal/);
+  });
+
+  it("with --json says what it removed as one line of JSON, and logs beside it", async () => {
+    await using started = await withRecords();
+    const { lab, agent } = started;
+    agent.kill("SIGTERM");
+    await agent.exit();
+    const deregister = lab.deregister("--json", "--logLevel=info");
+    expect(await deregister.exit()).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(deregister.stdout)).toMatchObject({
+      schemaVersion: 1,
+      zone: { id: lab.zone.id, name: lab.zone.name },
+      dryRun: false,
+      removed: ["db", "web", "web"].map((name) =>
+        expect.objectContaining({ name: `${name}.${lab.zone.name}`, type: "A" }),
+      ),
+      refused: [],
+      left: 0,
+    });
+    expect((await deregister.errorLog()).at(-1)).toMatchObject({
+      message: "ends: no record of this host is left",
+      exitCode: 0,
+    });
+  });
+
+  it("ends with 1 when it is stopped before it has removed them, and says how many are left", async () => {
+    await using started = await withRecords();
+    const { lab, agent } = started;
+    agent.kill("SIGTERM");
+    await agent.exit();
+    const before = lab.zone.now();
+    lab.route53.fail({
+      operation: "ChangeResourceRecordSets",
+      times: 1_000,
+      kind: { error: { status: 400, code: "Throttling", message: "Rate exceeded" } },
+    });
+    const throttled = Promise.withResolvers<void>();
+    lab.route53.onRequest(({ operation }, phase) => {
+      if (operation === "ChangeResourceRecordSets" && phase === "answered") throttled.resolve();
+    });
+    const deregister = lab.deregister("--json");
+    await throttled.promise;
+    deregister.kill("SIGTERM");
+    expect(await deregister.exit()).toEqual({ code: 1, signal: null });
+    expect(JSON.parse(deregister.stdout)).toMatchObject({ removed: [], refused: [], left: 3 });
+    expect(lab.zone.now()).toEqual(before);
+    expect((await deregister.errorLog()).at(-1)).toMatchObject({ exitCode: 1 });
   });
 
   it("ends with 0 also when nothing is left to remove", async () => {
@@ -82,8 +132,8 @@ describe("deregister", () => {
     expect(await dry.exit()).toEqual({ code: 0, signal: null });
     expect(lab.zone.now()).toEqual(before);
     expect(lab.zone.changeRequests).toBe(requests);
-    expect(dry.log.filter(({ message }) => message === "would be removed")).toHaveLength(3);
-    expect(dry.stdout).not.toContain("no record of this host is left");
+    expect(dry.stdout.split("\n")).toHaveLength(4);
+    expect(dry.stdout).toMatch(/^would remove 3 records of host/m);
 
     // The next start still knows what is there: it has nothing to do.
     expect(await lab.agent("--once").exit()).toEqual({ code: 0, signal: null });
@@ -144,7 +194,7 @@ describe("deregister", () => {
     const deregister = lab.deregister();
     expect(await deregister.exit()).toEqual({ code: 1, signal: null });
     expect(lab.zone.now()).toEqual(before);
-    expect(deregister.log.at(-1)).toMatchObject({
+    expect((await deregister.errorLog()).at(-1)).toMatchObject({
       cause: expect.stringContaining("route53:ChangeResourceRecordSets"),
     });
   });

@@ -27,6 +27,8 @@ export interface AgentProcess {
   readonly log: readonly LogLine[];
   /** All of standard error, once the process has ended. */
   readonly stderr: Promise<string>;
+  /** Of a mode that prints an answer: its log goes to standard error. All of it, once the process has ended. */
+  errorLog(): Promise<readonly LogLine[]>;
   /** The first log line, earlier ones included, that the test is looking for. Rejects when the process ends without. */
   until(wanted: (line: LogLine) => boolean): Promise<LogLine>;
   exit(): Promise<Exit>;
@@ -84,6 +86,10 @@ export function startAgent(
     },
     log,
     stderr,
+    async errorLog() {
+      const lines = (await stderr).split("\n").filter((line) => line.startsWith("{"));
+      return lines.map((line) => JSON.parse(line) as LogLine);
+    },
     until: (wanted) =>
       moved.until(() => {
         const found = log.find(wanted);

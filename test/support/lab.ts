@@ -40,6 +40,12 @@ interface Surroundings extends AsyncDisposable {
   agent(...flags: readonly string[]): AgentProcess;
   /** The same in its mode `deregister`. */
   deregister(...flags: readonly string[]): AgentProcess;
+  /** The same in any mode that answers something. */
+  command(
+    mode: string,
+    flags?: readonly string[],
+    env?: Readonly<Record<string, string>>,
+  ): AgentProcess;
   /** Starts an agent without any flags, led here by its environment alone. */
   agentByEnvironment(env: Readonly<Record<string, string>>): AgentProcess;
   /** Those started so far, dead ones included. */
@@ -263,6 +269,7 @@ async function surroundings(
     agents,
     agent: (...flags) => start([...here, unserved, ...flags], {}),
     deregister: (...flags) => start(["deregister", ...here, ...flags], {}),
+    command: (mode, flags = [], env = {}) => start([mode, ...here, ...flags], env),
     agentByEnvironment: (env) =>
       start([], {
         HOSTED_ZONE_ID: ZONE.id,
