@@ -57,6 +57,14 @@ export const modes: readonly Mode[] = [
       return { flags, run: discover };
     },
   ),
+  command("plan", "shows what discover would change in the zone now; changes nothing", async () => {
+    const [{ flags }, { plan }, { flags: ignores }] = await Promise.all([
+      import("./plan/config.ts"),
+      import("./plan/mode.ts"),
+      import("./discover/config.ts"),
+    ]);
+    return { flags, run: plan, ignores };
+  }),
   command("deregister", "removes every record of this host, once", async () => {
     const [{ flags }, { deregister }] = await Promise.all([
       import("./deregister/config.ts"),

@@ -1,0 +1,115 @@
+import type { ContainerId } from "../../lib/core/container.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
+import { neighbours } from "../../lib/core/neighbours.ts";
+import { ownRecord } from "../../lib/core/own-record.ts";
+import { plan as changesOf, type Published } from "../../lib/core/plan.ts";
+import { type AnyRecord, keyOf, type RecordKey } from "../../lib/core/record-set.ts";
+import type { Seen } from "../../lib/flow/look.ts";
+import { persist } from "../../lib/flow/persist.ts";
+import { workQueue } from "../../lib/flow/work-queue.ts";
+import type { OpenZone, ZoneCursor } from "../../lib/io/route53.ts";
+import { startRefusal } from "../bulk-deletes.ts";
+import { containersOf } from "../containers.ts";
+import { systemEdges } from "../edges.ts";
+import type { Surroundings } from "../modes.ts";
+import { print, printJson } from "../print.ts";
+import { type Answer, together } from "../supervise.ts";
+import type { PlanConfig } from "./config.ts";
+import { differencesOf, leftOf, type PlanReport, rightOnes } from "./report.ts";
+import { textOf } from "./text.ts";
+
+/**
+ * Says what discover would do if it started now: looks at every running container once, as discover does first, and at
+ * the whole zone, never at the journal, so that drift shows. Writes nothing anywhere.
+ */
+export async function plan(
+  config: PlanConfig,
+  { stop, clock, random, log, env }: Surroundings,
+): Promise<Answer> {
+  const edges = systemEdges({ ...config, stateDir: "" }, env);
+  const insist = <T>(act: () => Promise<T>): Promise<T> =>
+    persist(act, {
+      clock,
+      random,
+      limitMs: config.patience * 1000,
+      stop: stop.signal,
+      onMiss: (problem) => log.warn(`${problem}; tries again`),
+    });
+
+  const docker = edges.docker();
+  const { agent, owner } = await insist(edges.findEcsAgent);
+  const zone = edges.hostedZone(owner);
+  const { name: zoneName } = await insist(() => zone.facts());
+  const running = await insist(() => docker.running(SERVICE_NAME_LABEL));
+
+  const { desired, lookAt } = containersOf(config, {
+    docker,
+    agent,
+    owner,
+    zoneName,
+    edges,
+    clock,
+    random,
+  });
+  const seen = new Map<ContainerId, Seen>();
+  const done = new AbortController();
+  const queue = workQueue<ContainerId>({
+    concurrency: config.workers,
+    clock,
+    stop: AbortSignal.any([stop.signal, done.signal]),
+    async work(id) {
+      const look = await lookAt(id);
+      seen.set(id, look);
+      if (look.desired === undefined) return look.againInMs;
+      desired.put(id, look.desired);
+      return undefined;
+    },
+  });
+  for (const id of running) queue.mark(id);
+  await together(stop, [queue.run(), queue.idle().then(() => done.abort())]);
+  stop.signal.throwIfAborted();
+
+  const all = await everyRecord(zone, insist);
+  zone.close();
+  const published = new Map<RecordKey, Published>(
+    all.flatMap((one) => {
+      const record = ownRecord(one, zoneName, owner.instance);
+      return record === undefined ? [] : [[keyOf(record), { record, certain: true }] as const];
+    }),
+  );
+  const beside = neighbours(all, new Set(published.keys()));
+  const wanted = beside.adopted(desired.records());
+  const kept = desired.kept();
+  const changes = changesOf(published, wanted, kept);
+  const refusal = config.force
+    ? undefined
+    : await insist(() => startRefusal(changes, published.size, agent));
+  const report: PlanReport = {
+    schemaVersion: 1,
+    zone: { id: config.hostedZoneId, name: zoneName },
+    instance: owner.instance,
+    running: running.length,
+    differences: differencesOf({ published, desired: wanted, kept, seen, beside }),
+    right: rightOnes(published, wanted, kept),
+    left: leftOf(seen),
+    ...(refusal !== undefined && { refusal }),
+  };
+  await (config.json ? printJson(report) : print(textOf(report)));
+  return report.differences.length === 0
+    ? { code: 0, why: "the zone is right" }
+    : { code: 3, why: "the zone differs" };
+}
+
+async function everyRecord(
+  zone: OpenZone,
+  insist: <T>(act: () => Promise<T>) => Promise<T>,
+): Promise<readonly AnyRecord[]> {
+  const all: AnyRecord[] = [];
+  let cursor: ZoneCursor | undefined;
+  do {
+    const page = await insist(() => zone.list(cursor));
+    all.push(...page.records);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return all;
+}
