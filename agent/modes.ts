@@ -65,6 +65,13 @@ export const modes: readonly Mode[] = [
     ]);
     return { flags, run: plan, ignores };
   }),
+  command("doctor", "checks all that the agent needs, and says what to do", async () => {
+    const [{ flags }, { doctor }] = await Promise.all([
+      import("./doctor/config.ts"),
+      import("./doctor/mode.ts"),
+    ]);
+    return { flags, run: doctor };
+  }),
   command("deregister", "removes every record of this host, once", async () => {
     const [{ flags }, { deregister }] = await Promise.all([
       import("./deregister/config.ts"),

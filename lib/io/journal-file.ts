@@ -1,5 +1,5 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { access, constants, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 /** One small file. Every function rejects with the file system's error. */
 export interface JournalFile {
@@ -26,6 +26,21 @@ export function journalFile(folder: string, name: string): JournalFile {
     },
     remove: () => rm(path, { force: true }),
   };
+}
+
+/**
+ * Whether files can be written in the folder, or, while it is missing, whether it can be made: nothing is written to find
+ * out. The error says why not.
+ */
+export async function writeProblem(folder: string): Promise<NodeJS.ErrnoException | undefined> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const problem = error as NodeJS.ErrnoException;
+    const parent = dirname(folder);
+    return problem.code === "ENOENT" && parent !== folder ? writeProblem(parent) : problem;
+  }
 }
 
 /** What changes with each boot of this host; undefined where the system does not say. */

@@ -35,6 +35,8 @@ interface LiveOptions {
   readonly rate?: Rate;
   /** Record changes of the account. Default "unlimited": the real numbers are not known [THR]. */
   readonly changeRate?: Rate;
+  /** How far its clock, which the Date header shows, is ahead of this host's. Default 0. */
+  readonly aheadMs?: number;
 }
 
 export interface Route53StandInOptions extends LiveOptions {
@@ -232,6 +234,7 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
   const clock = options.clock ?? systemClock;
   const { applyMs = 0, insyncAfterMs = 0 } = options;
   let latencyMs = options.latencyMs ?? 0;
+  let aheadMs = options.aheadMs ?? 0;
   let takeRequest = tokenBucket(options.rate ?? { perSecond: 10, burst: 50 }, clock);
   let takeChanges = tokenBucket(options.changeRate ?? "unlimited", clock);
 
@@ -445,6 +448,7 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
     response.writeHead(reply.status, {
       "content-type": "text/xml",
       "x-amzn-requestid": requestIdOf(index),
+      date: new Date(Date.now() + aheadMs).toUTCString(),
     });
     response.end(reply.body);
   };
@@ -529,6 +533,7 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
     },
     set(live) {
       latencyMs = live.latencyMs ?? latencyMs;
+      aheadMs = live.aheadMs ?? aheadMs;
       if (live.rate !== undefined) takeRequest = tokenBucket(live.rate, clock);
       if (live.changeRate !== undefined) takeChanges = tokenBucket(live.changeRate, clock);
     },

@@ -97,6 +97,8 @@ export interface SimulatedLab extends Surroundings {
 
 export interface LabOptions {
   readonly latencyMs?: number;
+  /** Whether the zone is a private one. Default: public. */
+  readonly privateZone?: boolean;
 }
 
 /** What the ECS agent puts on the containers of a task: here, of one that no other container belongs to. */
@@ -220,6 +222,7 @@ async function surroundings(
     dockerHost,
     folder,
     latencyMs,
+    privateZone = false,
   }: LabOptions & {
     readonly tasks: EcsAgentOptions["tasks"];
     readonly dockerHost: string;
@@ -227,7 +230,7 @@ async function surroundings(
   },
 ): Promise<Omit<Surroundings, keyof AsyncDisposable>> {
   const route53 = await route53StandIn({
-    zones: [ZONE],
+    zones: [{ ...ZONE, privateZone }],
     rate: "unlimited",
     ...(latencyMs !== undefined && { latencyMs }),
   });

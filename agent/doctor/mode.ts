@@ -1,0 +1,186 @@
+import type { InstanceId } from "../../lib/core/arn.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
+import { ownRecord } from "../../lib/core/own-record.ts";
+import type { AnyRecord } from "../../lib/core/record-set.ts";
+import { dnsResolver } from "../../lib/io/dns.ts";
+import { dockerEngine } from "../../lib/io/docker.ts";
+import { findEcsAgent } from "../../lib/io/ecs-agent.ts";
+import { get } from "../../lib/io/http-json.ts";
+import { writeProblem } from "../../lib/io/journal-file.ts";
+import { hostedZone, type OpenZone, type ZoneCursor } from "../../lib/io/route53.ts";
+import { introspectionUrls } from "../host.ts";
+import type { Surroundings } from "../modes.ts";
+import { columns, line, type Piece, print, printJson } from "../print.ts";
+import type { Answer } from "../supervise.ts";
+import * as aws from "./aws-checks.ts";
+import type { DoctorConfig } from "./config.ts";
+import { type Finding, type Outcome, outcomeOf } from "./finding.ts";
+import * as host from "./host-checks.ts";
+import * as zoneChecks from "./zone-checks.ts";
+
+/** One check may take so long: the AWS SDK repeats what a broken connection cost. */
+const CHECK_LIMIT_MS = 20_000;
+const STATUS_LIMIT_MS = 3_000;
+/** A zone is read no further than this: its account has ten requests a second, for all hosts together. */
+const MOST_PAGES = 10;
+/** Where the zone is asked from while nobody says where this host is; in its partition Route 53 has one endpoint. */
+const ANY_REGION = "us-east-1";
+/** Owns nothing: for a try while it is not known who this host is. */
+const NOBODY = "0".repeat(32) as InstanceId;
+
+/** The form of `--json`. */
+interface DoctorReport {
+  readonly schemaVersion: 1;
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Tries all that the agent needs, each within a time of its own, and says what to do about what is missing. Changes
+ * nothing: not in the zone, not on the disk.
+ */
+export async function doctor(
+  config: DoctorConfig,
+  { stop, clock, env }: Surroundings,
+): Promise<Answer> {
+  const outcome = <T>(act: () => Promise<T>): Promise<Outcome<T>> =>
+    outcomeOf(act, { clock, limitMs: CHECK_LIMIT_MS, stop: stop.signal });
+
+  const [dockerFinding, agents, journalFinding, statusFinding] = await Promise.all([
+    checkDocker(),
+    findAgents(),
+    writeProblem(config.stateDir).then((problem) => host.journalFolder(config.stateDir, problem)),
+    checkStatus(),
+  ]);
+  const found = agents
+    .map((one) => (one.found.kind === "done" ? one.found.value : undefined))
+    .find((one) => one !== undefined);
+  const findings: readonly Finding[] = [
+    dockerFinding,
+    host.introspection(agents),
+    host.identity(found),
+    aws.region(env, found?.owner),
+    ...(await checkRoute53()),
+    journalFinding,
+    statusFinding,
+  ];
+  const failed = findings.filter(({ verdict }) => verdict === "fail").length;
+  const report: DoctorReport = { schemaVersion: 1, ok: failed === 0, findings };
+  await (config.json ? printJson(report) : print(textOf(findings)));
+  return failed === 0
+    ? { code: 0, why: "nothing failed" }
+    : { code: 1, why: `${failed} of ${findings.length} checks failed` };
+
+  async function checkDocker(): Promise<Finding> {
+    const asked = await outcome(async () => {
+      const docker = dockerEngine();
+      const version = await docker.version();
+      return { ...version, running: (await docker.running(SERVICE_NAME_LABEL)).length };
+    });
+    return host.docker(asked, env);
+  }
+
+  async function findAgents() {
+    const urls = await introspectionUrls(config);
+    return Promise.all(
+      urls.map(async (url) => ({ url, found: await outcome(() => findEcsAgent([url])) })),
+    );
+  }
+
+  async function checkStatus(): Promise<Finding> {
+    const { statusAddress } = config;
+    if (statusAddress === undefined) return host.statusServer(undefined, undefined);
+    const { host: name, port } = statusAddress;
+    const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}/healthz`;
+    return host.statusServer(statusAddress, await outcome(() => get(url, STATUS_LIMIT_MS)));
+  }
+
+  async function checkRoute53(): Promise<readonly Finding[]> {
+    const { hostedZoneId: zoneId } = config;
+    let origin: string | undefined;
+    let times: { readonly serverMs: number; readonly hereMs: number } | undefined;
+    const zone = hostedZone({
+      zoneId,
+      region: env["AWS_REGION"] || found?.owner.region || ANY_REGION,
+      watch: {
+        asks: (asked) => {
+          origin = asked;
+        },
+        answered: (date) => {
+          const serverMs = Date.parse(date ?? "");
+          if (!Number.isNaN(serverMs)) times = { serverMs, hereMs: Date.now() };
+        },
+      },
+    });
+    const credentials = await outcome(() => zone.credentialsSource());
+    const facts = await outcome(() => zone.facts());
+    const listing = await outcome(() => listSome(zone));
+    const listed = listing.kind === "done" ? listing.value : undefined;
+    const name = facts.kind === "done" ? facts.value.name : zoneChecks.soaOf(listed)?.name;
+    const resolver = dnsResolver(config.resolver);
+    const answered = name === undefined ? undefined : await outcome(() => resolver.soa(name));
+    const change = name === undefined ? undefined : await tryChanges(zone, name, listed);
+    zone.close();
+    const isPrivate = facts.kind === "done" ? facts.value.isPrivate : undefined;
+    return [
+      aws.endpoint(env, origin),
+      aws.credentials(credentials),
+      aws.clockSkew(times),
+      aws.zone(facts, zoneId),
+      aws.listing(listing, zoneId),
+      change ?? aws.notTried(),
+      zoneChecks.negativeTtl(listed),
+      zoneChecks.fullNames(listed),
+      zoneChecks.resolving(name, isPrivate, resolver.servers, answered, listed),
+    ];
+  }
+
+  async function tryChanges(
+    zone: OpenZone,
+    zoneName: string,
+    listed: zoneChecks.Listed | undefined,
+  ): Promise<Finding> {
+    const instance = found?.owner.instance ?? NOBODY;
+    const owned = zone.as(instance, zoneName);
+    const own = listed?.records.find((one) => ownRecord(one, zoneName, instance) !== undefined);
+    const probes = aws.probes(zoneName, instance, own?.name);
+    const all = await outcome(() => owned.submit(probes));
+    // Which part of a policy's conditions is too narrow, the single ones tell.
+    const single = [];
+    if (all.kind === "failed" && aws.isDenied(all.error)) {
+      for (const change of probes) {
+        single.push({ change, tried: await outcome(() => owned.submit([change])) });
+      }
+    }
+    return aws.changing(all, single, config.hostedZoneId);
+  }
+}
+
+async function listSome(zone: OpenZone): Promise<zoneChecks.Listed> {
+  const records: AnyRecord[] = [];
+  let cursor: ZoneCursor | undefined;
+  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+    const page = await zone.list(cursor);
+    records.push(...page.records);
+    cursor = page.next;
+    if (cursor === undefined) return { records, whole: true };
+  }
+  return { records, whole: false };
+}
+
+const STYLES = { ok: "green", warn: "yellow", fail: "red" } as const;
+
+/** A line for each finding, and below it what to do. */
+function textOf(findings: readonly Finding[]): readonly string[] {
+  const rows = columns(
+    findings.map(({ check, verdict, what }): readonly Piece[] => [
+      { text: verdict, style: STYLES[verdict] },
+      check,
+      what,
+    ]),
+  );
+  return findings.flatMap(({ todo }, at) => [
+    rows[at] ?? "",
+    ...(todo === undefined ? [] : [line(`      -> ${todo}`)]),
+  ]);
+}
