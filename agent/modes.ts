@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock, Random } from "../lib/flow/clock.ts";
 import type { commonFlags } from "./common-flags.ts";
+import { completionMode } from "./completion.ts";
 import { type ConfigOf, type Flags, readFlags } from "./flags.ts";
 import type { Log } from "./log.ts";
 import type { Answer, Stop } from "./supervise.ts";
@@ -72,6 +73,17 @@ export const modes: readonly Mode[] = [
     ]);
     return { flags, run: doctor };
   }),
+  command(
+    "status",
+    "shows how the running agent is, and why a name is there or missing",
+    async () => {
+      const [{ flags }, { status }] = await Promise.all([
+        import("./status/config.ts"),
+        import("./status/mode.ts"),
+      ]);
+      return { flags, run: status };
+    },
+  ),
   command("deregister", "removes every record of this host, once", async () => {
     const [{ flags }, { deregister }] = await Promise.all([
       import("./deregister/config.ts"),
@@ -97,6 +109,7 @@ export const modes: readonly Mode[] = [
       return { flags, run: sandbox };
     },
   ),
+  completionMode(() => modes),
 ];
 
 /** A mode that works until it is stopped, or has something done. */

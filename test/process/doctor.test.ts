@@ -334,7 +334,7 @@ describe("doctor", () => {
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;
     try {
-      const { of } = await well.examine(["--statusAddress=127.0.0.1:1"]);
+      const { of } = await well.examine([`--statusAddress=127.0.0.1:${port}`]);
       expect(of("status")).toMatchObject({ verdict, what: expect.stringContaining(what) });
     } finally {
       server.closeAllConnections();

@@ -1,0 +1,79 @@
+import { causes } from "../../lib/core/failure.ts";
+import { get } from "../../lib/io/http-json.ts";
+import type { Surroundings } from "../modes.ts";
+import { line, print, printJson } from "../print.ts";
+import type { Answer } from "../supervise.ts";
+import type { StatusConfig } from "./config.ts";
+
+const REQUEST_LIMIT_MS = 3_000;
+
+/** An address to listen at on every interface is no address to ask. */
+const ASKED_INSTEAD: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/** Asks the running agent how it is, and shows it. Ends with 0 when it is well. */
+export async function status(
+  config: StatusConfig,
+  { stop }: Pick<Surroundings, "stop">,
+): Promise<Answer> {
+  const { statusAddress } = config;
+  if (statusAddress === undefined) {
+    const why = "not known: the status server is switched off (--statusAddress=off)";
+    await (config.json ? printJson({ ok: null, problems: [why] }) : print([line(why)]));
+    // A health check must not end an agent for what an operator has switched off.
+    return { code: config.health ? 0 : 1, why };
+  }
+  const host = ASKED_INSTEAD[statusAddress.host] ?? statusAddress.host;
+  const origin = `http://${host.includes(":") ? `[${host}]` : host}:${statusAddress.port}`;
+  const asked = await ask(`${origin}${config.health ? "/healthz" : "/v1/state"}`);
+  stop.signal.throwIfAborted();
+  if ("problem" in asked) {
+    await (config.json
+      ? printJson({ ok: false, problems: [asked.problem] })
+      : print([line({ text: "not reachable", style: "red" }, `: ${asked.problem}`)]));
+    return { code: 1, why: "not reachable" };
+  }
+  return config.health ? sayHealth(asked.json, config.json) : sayState(asked.json, config.json);
+}
+
+async function ask(
+  url: string,
+): Promise<{ readonly json: unknown } | { readonly problem: string }> {
+  try {
+    const { status, body } = await get(url, REQUEST_LIMIT_MS);
+    try {
+      return { json: JSON.parse(body) };
+    } catch {
+      return { problem: `${url} answered with status ${status} and no JSON: is that an agent?` };
+    }
+  } catch (error) {
+    return { problem: `${url}: ${causes(error)}: is an agent running, and is that its address?` };
+  }
+}
+
+/** Reads no more than it must: a container's health check is started often. */
+async function sayHealth(answer: unknown, json: boolean): Promise<Answer> {
+  const { ok, problems = [] } = (answer ?? {}) as { ok?: unknown; problems?: readonly unknown[] };
+  const isWell = ok === true;
+  const reasons = Array.isArray(problems) ? problems.map(String).join("; ") : "";
+  const why = isWell ? "healthy" : `not healthy: ${reasons || "it does not say why"}`;
+  await (json ? printJson(answer) : print([line(why)]));
+  return { code: isWell ? 0 : 1, why: isWell ? "healthy" : "not healthy" };
+}
+
+async function sayState(answer: unknown, json: boolean): Promise<Answer> {
+  const [{ State }, { textOf }, { shapeProblem }] = await Promise.all([
+    import("../state.ts"),
+    import("./text.ts"),
+    import("../../lib/io/shape.ts"),
+  ]);
+  const parsed = State.safeParse(answer);
+  if (!parsed.success) {
+    const problem = `the agent's answer is of another form: ${shapeProblem(parsed.error)}`;
+    await (json
+      ? printJson({ ok: false, problems: [problem] })
+      : print([line({ text: "not readable", style: "red" }, `: ${problem}`)]));
+    return { code: 1, why: "not readable" };
+  }
+  await (json ? printJson(answer) : print(textOf(parsed.data)));
+  return parsed.data.health.ok ? { code: 0, why: "healthy" } : { code: 1, why: "not healthy" };
+}
