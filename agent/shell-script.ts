@@ -89,14 +89,10 @@ function zsh(modes: readonly KnownMode[]): string {
   const told = (text: string) => text.replaceAll(/[[\]:]/g, (sign) => `\\${sign}`);
   const argument = (name: string, flag: Flags[string] | undefined): string => {
     if (flag === undefined) return quoted(`--${name}`);
-    const value =
-      flag.takes === undefined
-        ? ""
-        : `=:${told(flag.choices === undefined ? flag.takes : name)}:${
-            flag.choices === undefined ? " " : `(${flag.choices.join(" ")})`
-          }`;
-    const [sign, after = ""] = value === "" ? ["", ""] : ["=", value.slice(1)];
-    return quoted(`--${name}${sign}[${told(flag.help)}]${after}`);
+    const { takes, choices, help } = flag;
+    if (takes === undefined) return quoted(`--${name}[${told(help)}]`);
+    const value = choices === undefined ? `${told(takes)}: ` : `${name}:(${choices.join(" ")})`;
+    return quoted(`--${name}=[${told(help)}]:${value}`);
   };
   const cases = modes.map(({ name, flags, words }) => {
     const all = withBuiltIns(flags).map(([flag, of]) => argument(flag, of));

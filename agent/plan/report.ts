@@ -14,7 +14,7 @@ export interface Named {
 }
 
 /** What a record set says; the rest of it is its identity. */
-type Content = Pick<RecordSet, "ttlSeconds" | "weight" | "values">;
+export type Content = Pick<RecordSet, "ttlSeconds" | "weight" | "values">;
 
 /** One record set that would change. */
 export interface Difference extends RecordSet {

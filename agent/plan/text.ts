@@ -1,5 +1,5 @@
 import { columns, line, type Piece } from "../print.ts";
-import type { Difference, Left, Named, PlanReport } from "./report.ts";
+import type { Content, Difference, Left, Named, PlanReport } from "./report.ts";
 
 const SIGNS = { add: "+", remove: "-", change: "~" } as const;
 const STYLES = { add: "green", remove: "red", change: "yellow" } as const;
@@ -31,10 +31,8 @@ const block = (lines: readonly string[]): readonly string[] =>
 
 function row(one: Difference): readonly Piece[] {
   const { action, before, name, type, task, containers } = one;
-  const change = <T>(of: (content: Pick<Difference, "ttlSeconds" | "weight" | "values">) => T) =>
-    before === undefined || String(of(before)) === String(of(one))
-      ? String(of(one))
-      : `${of(before)} -> ${of(one)}`;
+  const change = (of: (content: Content) => string) =>
+    before === undefined || of(before) === of(one) ? of(one) : `${of(before)} -> ${of(one)}`;
   return [
     { text: SIGNS[action], style: STYLES[action] },
     name,
