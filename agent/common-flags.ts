@@ -19,7 +19,11 @@ export const commonFlags = {
 
 /** What every mode takes that answers a question: the answer goes to standard output, the log to standard error. */
 export const commandFlags = {
-  json: onOff({ help: "the answer as one line of JSON, for machines" }),
+  // JSON is too common a name to mean this in every environment.
+  json: {
+    ...onOff({ help: "the answer as one line of JSON, for machines" }),
+    noEnvironment: true as const,
+  },
   ...commonFlags,
   logLevel: oneOf(logLevels, { byDefault: "warn", help: commonFlags.logLevel.help }),
 };

@@ -15,6 +15,8 @@ export interface Flag<T> {
   /** As text. Without one the flag is required, or, where `optional`, undefined. */
   readonly byDefault?: string;
   readonly optional?: true;
+  /** It is given on the command line only: in the environment its name has another meaning. */
+  readonly noEnvironment?: true;
   /** All that it can be, where that is a short list: the shell completes it. */
   readonly choices?: readonly string[];
 }
@@ -103,7 +105,8 @@ export function readFlags<F extends Flags>(
   const config: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries(flags)) {
     const where = Object.hasOwn(given, name) ? `--${name}` : environmentName(name);
-    const text = textOf(given[name], env[environmentName(name)], flag);
+    const inEnvironment = flag.noEnvironment ? undefined : env[environmentName(name)];
+    const text = textOf(given[name], inEnvironment, flag);
     if (text === undefined) {
       if (flag.optional) continue;
       problems.push(
@@ -166,6 +169,7 @@ function describe(name: string, flag: Flag<unknown>): string {
       : flag.takes === undefined
         ? ""
         : `, default ${flag.byDefault}`;
+  if (flag.noEnvironment) return flag.help + (requirement && ` (${requirement.slice(2)})`);
   return `${flag.help} (${environmentName(name)}${requirement})`;
 }
 

@@ -67,21 +67,23 @@ export const modes: readonly Mode[] = [
     return { flags, run: plan, ignores };
   }),
   command("doctor", "checks all that the agent needs, and says what to do", async () => {
-    const [{ flags }, { doctor }] = await Promise.all([
+    const [{ flags }, { doctor }, { flags: ignores }] = await Promise.all([
       import("./doctor/config.ts"),
       import("./doctor/mode.ts"),
+      import("./discover/config.ts"),
     ]);
-    return { flags, run: doctor };
+    return { flags, run: doctor, ignores };
   }),
   command(
     "status",
     "shows how the running agent is, and why a name is there or missing",
     async () => {
-      const [{ flags }, { status }] = await Promise.all([
+      const [{ flags }, { status }, { flags: ignores }] = await Promise.all([
         import("./status/config.ts"),
         import("./status/mode.ts"),
+        import("./discover/config.ts"),
       ]);
-      return { flags, run: status };
+      return { flags, run: status, ignores };
     },
   ),
   command("deregister", "removes every record of this host, once", async () => {

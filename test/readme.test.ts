@@ -2,8 +2,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it, test } from "@jest/globals";
 import { flags as discover } from "../agent/discover/config.ts";
 import { metricTable } from "../agent/discover/metrics.ts";
+import { flags as doctor } from "../agent/doctor/config.ts";
 import { onOff, wholeNumber } from "../agent/flags.ts";
+import { flags as plan } from "../agent/plan/config.ts";
 import { flags as sandbox } from "../agent/sandbox/config.ts";
+import { flags as status } from "../agent/status/config.ts";
 import { flags as sweep } from "../agent/sweep/config.ts";
 import { flagTable, framed, tableIn, withTable } from "./support/flag-table.ts";
 import { metricsIn, metricTableText, withMetrics } from "./support/metric-table.ts";
@@ -13,6 +16,9 @@ const read = (): string => readFileSync(README, "utf8");
 
 test.each([
   ["discover", discover],
+  ["plan", plan],
+  ["doctor", doctor],
+  ["status", status],
   ["sandbox", sandbox],
   ["sweep", sweep],
 ])(

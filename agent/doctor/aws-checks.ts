@@ -146,6 +146,9 @@ const codeOf = (error: unknown): string => {
   return cause instanceof Error ? cause.name : "";
 };
 
+/** Its own words, without our advice around them. */
+const wordsOf = (error: unknown): string => causes(error instanceof Error ? error.cause : error);
+
 export const isDenied = (error: unknown): boolean => codeOf(error).startsWith("AccessDenied");
 
 function refused(
@@ -158,7 +161,7 @@ function refused(
   if (isDenied(error)) {
     return fail(
       check,
-      problem,
+      `Route 53 denied ${operation} on zone ${zoneId}: ${wordsOf(error)}`,
       `allow route53:${operation} on arn:aws:route53:::hostedzone/${zoneId} in the role of this process (deploy/iam-policy.json)`,
     );
   }
@@ -245,7 +248,7 @@ export function changing(
   const which = denied.map(({ change }) => WORDS[change.action]).join(" and ");
   return fail(
     "change",
-    `Route 53 denied ${which}, and allows the rest: ${causes(all.error)}`,
+    `Route 53 denied ${which}, and allows the rest: ${wordsOf(all.error)}`,
     `complete the conditions of the policy: actions UPSERT, DELETE and CREATE, types A, AAAA and SRV, names *.<zone> (deploy/iam-policy.json)`,
   );
 }

@@ -4,7 +4,11 @@ import { statusAddress } from "../status-address.ts";
 
 export const flags = {
   statusAddress: { ...statusAddress, help: "where the running agent serves its status" },
-  health: onOff({ help: "only whether it is well, as a container's health check asks" }),
+  // HEALTH in the environment is discover's, and says something else.
+  health: {
+    ...onOff({ help: "only whether it is well, as a container's health check asks" }),
+    noEnvironment: true as const,
+  },
   ...commandFlags,
 };
 

@@ -47,7 +47,7 @@ function headOf({ at, agent, owner, zone, health, flow }: State): readonly strin
   const host =
     owner === undefined
       ? "no ECS agent found yet"
-      : `host ${owner.instance} of ${owner.cluster} in ${owner.region}`;
+      : `${owner.instance} of ${owner.cluster} in ${owner.region}`;
   return [
     line(well, health.problems.length === 0 ? "" : `: ${health.problems.join("; ")}`),
     ...columns([
@@ -59,7 +59,7 @@ function headOf({ at, agent, owner, zone, health, flow }: State): readonly strin
       ["host", host],
       [
         "stream",
-        `${stream.open ? "open" : "closed"} for ${span(at - stream.since)}, ${stream.events} events` +
+        `${stream.open ? "open" : "closed"} for ${span(at - stream.since)}, ${stream.events} event${stream.events === 1 ? "" : "s"}` +
           (stream.lastEventAt === undefined ? "" : `, the last ${ago(stream.lastEventAt, at)}`),
       ],
       [

@@ -146,12 +146,15 @@ const refusal = (name: string) =>
 
 describe("zone", () => {
   test.each([
-    ["AccessDenied", "allow route53:GetHostedZone on arn:aws:route53:::hostedzone/Z1"],
+    ["AccessDeniedException", "allow route53:GetHostedZone on arn:aws:route53:::hostedzone/Z1"],
     ["NoSuchHostedZone", "check --hostedZoneId"],
     ["InvalidClientTokenId", "renew the credentials"],
     ["Other", "HTTPS"],
   ])("%s", (name, todo) => {
-    says(aws.zone(refusal(name), "Z1"), "fail", "refused", todo);
+    const what = name.startsWith("AccessDenied")
+      ? "denied GetHostedZone on zone Z1: no"
+      : "refused";
+    says(aws.zone(refusal(name), "Z1"), "fail", what, todo);
   });
 
   it("is better private", () => {
@@ -198,7 +201,7 @@ describe("the probes of the permission to change", () => {
     says(
       aws.changing(denied, single(denied, denied, denied), "Z1"),
       "fail",
-      "refused",
+      "denied ChangeResourceRecordSets on zone Z1: no",
       "allow route53:ChangeResourceRecordSets on",
     );
     says(

@@ -50,6 +50,31 @@ describe("where a value comes from", () => {
     expect(configOf(read(["--ttl=5"], { TTL: "x" })).ttl).toBe(5);
   });
 
+  it("a flag without environment hears the command line alone, and its help names no variable", () => {
+    const flags = { json: { ...onOff({ help: "as JSON" }), noEnvironment: true as const } };
+    expect(configOf(readFlags(about, flags, [], { JSON: "nonsense" }))).toEqual({ json: false });
+    expect(configOf(readFlags(about, flags, ["--json"], { JSON: "false" }))).toEqual({
+      json: true,
+    });
+    const help = readFlags(about, flags, ["--help"], {});
+    expect(help).toMatchObject({ kind: "help", text: expect.stringMatching(/--json +as JSON\n/) });
+  });
+
+  it("another mode's flags may be taken and left: they have no value, no help and no say in ours", () => {
+    const ignores = {
+      once: onOff({ help: "once" }),
+      ttl: onOff({ help: "other" }),
+      for: small.ttl,
+    };
+    const alsoTaking = { ...about, ignores };
+    const line = readFlags(alsoTaking, small, ["--once", "--for=x", "--for", "3", "--ttl=7"], {});
+    expect(configOf(line)).toEqual({ ttl: 7, level: "low", dryRun: false });
+    expect(problemsOf(readFlags(alsoTaking, small, ["--one"], {}))).toHaveLength(1);
+    expect(readFlags(alsoTaking, small, ["--help"], {})).toMatchObject({
+      text: expect.not.stringContaining("--once"),
+    });
+  });
+
   it("an empty variable counts as none", () => {
     expect(configOf(read([], { TTL: "", LEVEL: "", DRY_RUN: "" }))).toEqual({
       ttl: 10,

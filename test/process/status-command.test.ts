@@ -101,6 +101,7 @@ async function agentThatSays(answers: Readonly<Record<string, readonly [number, 
   const { port } = server.address() as AddressInfo;
   return {
     paths,
+    address: `127.0.0.1:${port}`,
     ask: (...flags: readonly string[]) => run(`--statusAddress=127.0.0.1:${port}`, ...flags),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -132,7 +133,7 @@ describe("status", () => {
         "healthy",
         "agent     0.1.0, for 2 h",
         "zone      example.internal (Z00TEST)",
-        `host      host ${INSTANCE} of prod in eu-west-1`,
+        `host      ${INSTANCE} of prod in eu-west-1`,
         "stream    open for 60 s, 12 events, the last 3 s ago",
         "queue     0 waiting, 1 of 5 working, 2 later",
         "records   1 desired, 1 published, 1 pending, 1 refused",
@@ -221,6 +222,20 @@ describe("status", () => {
   it("asks on the loopback address for an agent that listens everywhere", async () => {
     const { stdout } = await run("--statusAddress=0.0.0.0:1");
     expect(stdout).toContain("http://127.0.0.1:1/v1/state");
+  });
+});
+
+describe("beside an agent's own flags and environment", () => {
+  it("takes them, and is not led astray by HEALTH, which is discover's", async () => {
+    await using agent = await agentThatSays(state());
+    const flags = ["--hostedZoneId=Z1", "--ttl=5", `--statusAddress=${agent.address}`];
+    const command = startAgent(["status", ...flags], {
+      AWS_ENDPOINT_URL_ROUTE_53: "http://127.0.0.1:1",
+      HEALTH: "off",
+    });
+    expect((await command.exit()).code).toBe(0);
+    expect(await command.stderr).toBe("");
+    expect(agent.paths).toEqual(["GET /v1/state"]);
   });
 });
 

@@ -4,7 +4,7 @@ import { environmentName, type Flag, type Flags } from "../../agent/flags.ts";
 export function flagTable(flags: Flags): string {
   const rows = Object.entries(flags).map(([name, flag]) => [
     code(flag.takes === undefined ? `--${name}` : `--${name} <${flag.takes}>`),
-    code(environmentName(name)),
+    flag.noEnvironment ? "none" : code(environmentName(name)),
     defaultOf(flag),
     flag.help,
   ]);
