@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import type { State } from "../../agent/state.ts";
 import { startAgent } from "../support/agent-process.ts";
+import { simulatedLab } from "../support/lab.ts";
+import { statusOf } from "../support/status.ts";
 
 const INSTANCE = "8f6b2c1d9e0a4b7c8d9e0f1a2b3c4d12";
 const ID = "0123456789ab".padEnd(64, "0");
@@ -222,6 +224,25 @@ describe("status", () => {
   it("asks on the loopback address for an agent that listens everywhere", async () => {
     const { stdout } = await run("--statusAddress=0.0.0.0:1");
     expect(stdout).toContain("http://127.0.0.1:1/v1/state");
+  });
+});
+
+describe("of a real agent", () => {
+  it("is healthy, with the record of its container", async () => {
+    await using lab = await simulatedLab();
+    lab.engine.run({
+      name: "web-1",
+      address: "10.0.0.7",
+      labels: { "discovery.service.name": "web" },
+    });
+    const { url } = await statusOf(lab.agent("--statusAddress=127.0.0.1:0"));
+    await lab.zone.until(["web.example.internal 10.0.0.7"]);
+    const address = `--statusAddress=${new URL(url).host}`;
+    const { code, stdout } = await run(address);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^healthy/);
+    expect(stdout).toMatch(/^web-1 \([0-9a-f]{12}\) .*web\.example\.internal A +10\.0\.0\.7/m);
+    expect(await run(address, "--health")).toMatchObject({ code: 0, stdout: "healthy" });
   });
 });
 
