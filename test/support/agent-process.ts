@@ -32,6 +32,8 @@ export interface AgentProcess {
   /** The first log line, earlier ones included, that the test is looking for. Rejects when the process ends without. */
   until(wanted: (line: LogLine) => boolean): Promise<LogLine>;
   exit(): Promise<Exit>;
+  /** The same for as long as it takes. */
+  readonly ends: Promise<Exit>;
   kill(signal: NodeJS.Signals): void;
   readonly ended: boolean;
 }
@@ -65,6 +67,7 @@ export function startAgent(
   const lines: string[] = [];
   const log: LogLine[] = [];
   let ended: Exit | undefined;
+  const ends = Promise.withResolvers<Exit>();
   const stderr = text(agent.stderr);
   createInterface(agent.stdout).on("line", (line) => {
     lines.push(line);
@@ -74,6 +77,7 @@ export function startAgent(
   // "close", not "exit": by then everything that it wrote has been read.
   agent.once("close", (code, signal) => {
     ended = { code, signal };
+    ends.resolve(ended);
     moved.tell();
   });
   const seen = () => lines.slice(-40).join("\n");
@@ -99,6 +103,7 @@ export function startAgent(
         return found;
       }, seen),
     exit: () => moved.until(() => ended, seen),
+    ends: ends.promise,
     kill: (signal) => void agent.kill(signal),
     get ended() {
       return ended !== undefined;

@@ -5,7 +5,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createInterface } from "node:readline";
-import { engineAddress } from "./engine.ts";
+import { type EngineAddress, engineAddress } from "./engine.ts";
 import { changes } from "./wait.ts";
 
 export interface EngineEventLine {
@@ -51,11 +51,14 @@ const ALLOWED = /^\/(?:version|events|containers\/json|containers\/[0-9a-f]{64}\
 export async function dockerProxy({
   socketPath,
   label,
+  engine: given,
 }: {
   readonly socketPath: string;
   readonly label: string;
+  /** Default: the engine that dockerode finds by itself. */
+  readonly engine?: EngineAddress;
 }): Promise<DockerProxy> {
-  const engine = await engineAddress();
+  const engine = given ?? (await engineAddress());
   const requests: { method: string; path: string }[] = [];
   const refused: { method: string; path: string }[] = [];
   const events: EngineEventLine[] = [];

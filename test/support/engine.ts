@@ -3,7 +3,7 @@ import Docker from "dockerode";
 /** Made by engine-setup.ts: `sh`, `sleep` and `cat`, nothing else. */
 export const TEST_IMAGE = "ecs-discovery-agent-test:1";
 
-type EngineAddress =
+export type EngineAddress =
   | { readonly socketPath: string }
   | { readonly host?: string; readonly port?: number };
 

@@ -101,6 +101,11 @@ export interface LabOptions {
   readonly privateZone?: boolean;
 }
 
+export interface EngineLabOptions extends LabOptions {
+  /** Of another engine than this machine's own. */
+  readonly engineSocket?: string;
+}
+
 /** What the ECS agent puts on the containers of a task: here, of one that no other container belongs to. */
 export const newTaskLabel = (): Readonly<Record<string, string>> => ({
   [TASK_LABEL]: taskArn(randomBytes(16).toString("hex")),
@@ -139,21 +144,29 @@ export async function simulatedLab(
   return { ...outside, engine, ...disposal(stack, engine.requests) };
 }
 
-export async function engineLab(options: LabOptions = {}): Promise<EngineLab> {
+export async function engineLab({
+  engineSocket,
+  ...options
+}: EngineLabOptions = {}): Promise<EngineLab> {
   await using stack = new AsyncDisposableStack();
   const id = randomBytes(5).toString("hex");
   const named = (text: string) => `eda-test-${id}-${text}`;
   const labLabel = `eda-test=${id}`;
   const folder = await temporaryFolder(stack);
-  const docker = new Docker();
+  const at = engineSocket === undefined ? {} : { socketPath: engineSocket };
+  const docker = new Docker(at);
 
-  const proxy = await dockerProxy({ socketPath: join(folder, "docker.sock"), label: labLabel });
+  const proxy = await dockerProxy({
+    socketPath: join(folder, "docker.sock"),
+    label: labLabel,
+    ...(engineSocket !== undefined && { engine: { socketPath: engineSocket } }),
+  });
   stack.defer(() => proxy.close());
   const network = await docker.createNetwork({ Name: named("network") });
   stack.defer(() => network.remove());
   stack.defer(() => removeContainers(docker, labLabel));
 
-  const engine = dockerEngine();
+  const engine = dockerEngine(at);
   const tasks = engineTasks({ running: () => engine.running(labLabel), inspect: engine.inspect });
   const outside = await surroundings(stack, {
     tasks,
