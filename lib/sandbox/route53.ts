@@ -89,9 +89,13 @@ export interface Fault {
     /** The socket is reset before, or after, the request did its work. */
     | "reset-before"
     | "reset-after"
-    /** Never answered, never done. */
-    | "hang";
+    /** Never answered: not done, or done. */
+    | "hang"
+    | "hang-after";
 }
+
+/** A request that hangs is never "answered"; it is "given up" when its client closes the connection. */
+export type RequestPhase = "arrived" | "answered" | "given up";
 
 interface OutsideChange {
   readonly action: Action;
@@ -110,8 +114,8 @@ export interface Route53StandIn {
   readonly requests: readonly RequestSeen[];
   /** Hears each batch as it takes effect. Returns the way to stop listening. */
   onLanded(listener: (changes: readonly LandedChange[]) => void): () => void;
-  /** Hears each request; one that hangs is never "answered". Returns the way to stop listening. */
-  onRequest(listener: (request: RequestSeen, phase: "arrived" | "answered") => void): () => void;
+  /** Hears each request. Returns the way to stop listening. */
+  onRequest(listener: (request: RequestSeen, phase: RequestPhase) => void): () => void;
   /**
    * Resolves with the zone as soon as the condition holds: looked at now and after each landed change or edit.
    * Rejects after `timeoutMs` (default 30 s of real time, whatever the clock) or at close, and says what the zone holds.
@@ -177,6 +181,43 @@ const routeOf = (message: IncomingMessage): Route => {
     ...(id === undefined ? {} : { id }),
     query: url.searchParams,
   };
+};
+
+/** A signature is good for so long before and after the time it names [DDNS]. */
+const SIGNATURE_LIMIT_MS = 300_000;
+
+/**
+ * What is wrong with the time of a signature, the one thing of it that is looked at: how it fares when clocks differ.
+ * [DDNS] https://github.com/crazy-max/ddns-route53/issues/40 for one that is late,
+ * https://github.com/kubernetes-sigs/external-dns/issues/1626 for one that is early.
+ */
+const signatureProblem = (
+  signedAt: string | readonly string[] | undefined,
+  nowMs: number,
+): RuleError | undefined => {
+  // Whoever does not sign has no clock.
+  if (typeof signedAt !== "string") return undefined;
+  const basic = (ms: number): string => new Date(ms).toISOString().replace(/[-:]|\.\d+/g, "");
+  const signedMs = Date.parse(
+    signedAt.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, "$1-$2-$3:$4:$5"),
+  );
+  const refused = (text: string) => ({ status: 403, code: "SignatureDoesNotMatch", message: text });
+  const now = basic(nowMs);
+  if (Number.isNaN(signedMs))
+    return refused(`Date must be in ISO-8601 'basic format'. Got '${signedAt}'`); // wording ours
+  if (signedMs < nowMs - SIGNATURE_LIMIT_MS) {
+    const earliest = basic(nowMs - SIGNATURE_LIMIT_MS);
+    return refused(
+      `Signature expired: ${signedAt} is now earlier than ${earliest} (${now} - 5 min.)`,
+    );
+  }
+  if (signedMs > nowMs + SIGNATURE_LIMIT_MS) {
+    const latest = basic(nowMs + SIGNATURE_LIMIT_MS);
+    return refused(
+      `Signature not yet current: ${signedAt} is still later than ${latest} (${now} + 5 min.)`,
+    );
+  }
+  return undefined;
 };
 
 /** True when taken. A single take above the burst passes on a full bucket and leaves it in debt. */
@@ -249,7 +290,7 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
   const requests: RequestSeen[] = [];
   const faults: { fault: Fault; left: number }[] = [];
   const landed = listenerSet<[readonly LandedChange[]]>();
-  const seen = listenerSet<[RequestSeen, "arrived" | "answered"]>();
+  const seen = listenerSet<[RequestSeen, RequestPhase]>();
   const moved = listenerSet<[Hosted]>();
   const closing = new AbortController();
 
@@ -423,11 +464,16 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
     const concluded = (result: string): void => {
       const request = { ...arrived, result };
       requests[index] = request;
-      if (result !== "hang") seen.tell(request, "answered");
+      seen.tell(request, "answered");
+    };
+    const hangs = (result: "hang" | "hang-after"): void => {
+      const request = { ...arrived, result };
+      requests[index] = request;
+      response.once("close", () => seen.tell(request, "given up"));
     };
     const fault = takeFault(operation);
     seen.tell(arrived, "arrived");
-    if (fault === "hang") return concluded("hang");
+    if (fault === "hang") return hangs(fault);
     if (fault === "reset-before") {
       message.socket.resetAndDestroy();
       return concluded("reset-before");
@@ -437,9 +483,14 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
       await wait(latencyMs);
       reply = refusal(fault.error, requestIdOf(index));
     } else {
-      reply = await answer(route, parsed, index);
+      const untimely = signatureProblem(message.headers["x-amz-date"], Date.now());
+      reply =
+        untimely === undefined
+          ? await answer(route, parsed, index)
+          : refusal(untimely, requestIdOf(index));
     }
     reply.release?.();
+    if (fault === "hang-after") return hangs(fault);
     if (fault === "reset-after") {
       message.socket.resetAndDestroy();
       return concluded("reset-after");

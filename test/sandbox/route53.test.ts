@@ -11,6 +11,7 @@ import {
 import { afterEach, describe, expect, it, test } from "@jest/globals";
 import {
   type LandedChange,
+  type RequestPhase,
   type Route53StandIn,
   type Route53StandInOptions,
   route53StandIn,
@@ -72,7 +73,7 @@ const times = <Item>(count: number, make: (index: number) => Item): Item[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
 /** Resolves at the next request of that phase. */
-const nextRequest = (standIn: Route53StandIn, phase: "arrived" | "answered"): Promise<void> =>
+const nextRequest = (standIn: Route53StandIn, phase: RequestPhase): Promise<void> =>
   new Promise((resolve) => {
     const stop = standIn.onRequest((_, heard) => {
       if (heard !== phase) return;
@@ -400,6 +401,49 @@ describe("faults", () => {
     expect(standIn.requests.map(({ result }) => result)).toEqual(["hang", "ok"]);
     await standIn.close();
     await ended;
+  });
+
+  it("hangs after the change, too, and hears when its client gives up", async () => {
+    const { client, standIn } = await start();
+    standIn.fail({ kind: "hang-after" });
+    const gaveUp = nextRequest(standIn, "given up");
+    const patience = new AbortController();
+    standIn.onLanded(() => patience.abort());
+    const sent = client.send(changing("CREATE", set("a")), { abortSignal: patience.signal });
+    await expect(sent).rejects.toThrow("aborted");
+    await gaveUp;
+    expect(standIn.records(zoneId)).toHaveLength(3);
+    // The zone is not busy any more.
+    await client.send(changing("CREATE", set("b")));
+    expect(standIn.requests.map(({ result }) => result)).toEqual(["hang-after", "ok"]);
+  });
+});
+
+describe("a signature's time", () => {
+  const hourMs = 3_600_000;
+  it.each([
+    ["an hour ago", -hourMs, /^Signature expired: \d{8}T\d{6}Z is now earlier than .*- 5 min/],
+    [
+      "in an hour",
+      hourMs,
+      /^Signature not yet current: \d{8}T\d{6}Z is still later than .*\+ 5 min/,
+    ],
+  ])("%s is refused, and the answer's date corrects the client", async (_, offsetMs, message) => {
+    const { standIn, client } = await start();
+    client.config.systemClockOffset = offsetMs;
+    await expect(client.send(listing)).rejects.toMatchObject({
+      name: "SignatureDoesNotMatch",
+      message: expect.stringMatching(message),
+      $metadata: expect.objectContaining({ httpStatusCode: 403 }),
+    });
+    await client.send(listing);
+    expect(standIn.requests.map(({ result }) => result)).toEqual(["SignatureDoesNotMatch", "ok"]);
+  });
+
+  it("within five minutes is good enough", async () => {
+    const { client } = await start();
+    client.config.systemClockOffset = -4 * 60_000;
+    await client.send(listing);
   });
 });
 
