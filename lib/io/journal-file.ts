@@ -13,6 +13,7 @@ export interface JournalFile {
 /** The file `name` in `folder`, which is created when it is missing. */
 export function journalFile(folder: string, name: string): JournalFile {
   const path = join(folder, name);
+  const next = `${path}.new`;
   return {
     read: () =>
       readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -21,10 +22,13 @@ export function journalFile(folder: string, name: string): JournalFile {
       }),
     async write(text) {
       await mkdir(folder, { recursive: true });
-      await writeFile(`${path}.new`, text, { mode: 0o600 });
-      await rename(`${path}.new`, path);
+      await writeFile(next, text, { mode: 0o600 });
+      await rename(next, path);
     },
-    remove: () => rm(path, { force: true }),
+    async remove() {
+      await rm(next, { force: true });
+      await rm(path, { force: true });
+    },
   };
 }
 
