@@ -16,6 +16,8 @@ function disk() {
     text: undefined as string | undefined,
     canWrite: true,
     canRemove: true,
+    /** Room for one text: a new one fits only once the old one is gone. */
+    isFull: false,
     writes: 0,
   };
   const refuse = (code: string) => Promise.reject(new Error(code));
@@ -25,7 +27,8 @@ function disk() {
       store: {
         read: async () => state.text,
         async write(text) {
-          if (!state.canWrite) return refuse("ENOSPC");
+          if (!state.canWrite || (state.isFull && state.text !== undefined))
+            return refuse("ENOSPC");
           state.writes += 1;
           state.text = text;
         },
@@ -71,6 +74,18 @@ describe("the journal of one process", () => {
     await keeper.remember(holding(record(3)));
     expect(state.text).toBeUndefined();
     expect(troubles).toEqual(["Error: ENOSPC"]);
+  });
+
+  it("is kept without a word on a full disk, in the room that it has already", async () => {
+    const { open, state, troubles } = disk();
+    const keeper = open();
+    await keeper.remember(holding(record(1)));
+    state.isFull = true;
+    for (const nth of [2, 3, 4]) {
+      await keeper.remember(holding(record(nth)));
+      expect(await open().load()).toEqual(holding(record(nth)));
+    }
+    expect(troubles).toEqual([]);
   });
 
   it("on a disk that has become read-only is not believed: it would stay as it is", async () => {
