@@ -36,7 +36,7 @@ export function journalKeeper({
     const text = formatJournal(scope, journal);
     if (text === last) return true;
     try {
-      await store.write(text);
+      await replace(text);
       last = text;
       isTold = false;
       return true;
@@ -44,9 +44,21 @@ export function journalKeeper({
       last = undefined;
       if (!isTold) onTrouble(error);
       isTold = true;
+      return false;
+    }
+  };
+  /** A full disk has the old one's room at least. */
+  const replace = async (text: string): Promise<void> => {
+    try {
+      await store.write(text);
+    } catch {
       // When even that fails, the disk is read-only, and the next load can't write either.
       await store.remove().catch(() => {});
-      return false;
+      await store.write(text).catch(async (error: unknown) => {
+        // A part of it may be left.
+        await store.remove().catch(() => {});
+        throw error;
+      });
     }
   };
 
