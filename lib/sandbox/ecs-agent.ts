@@ -104,7 +104,12 @@ export interface EcsAgentStandIn {
   readonly requests: readonly EcsAgentRequest[];
   fail(fault: EcsAgentFault): void;
   clearFaults(): void;
+  /** What the metadata says from now on; null while the instance is not registered. */
+  register(containerInstanceArn: string | null): void;
+  /** Nothing listens any more, as while the agent restarts. */
   close(): Promise<void>;
+  /** After a close: listens again, at the same address. */
+  reopen(): Promise<void>;
 }
 
 interface Answer {
@@ -167,17 +172,18 @@ const tasksAnswer = (tasks: readonly IntrospectionTask[], query: URLSearchParams
 export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandIn> => {
   const { cluster = "default", clock = systemClock, latencyMs = 0 } = options;
   const { host = "127.0.0.1", port = 0 } = options;
-  const metadata: IntrospectionMetadata = {
+  let registeredAs =
+    options.containerInstanceArn === undefined
+      ? instanceArn({ cluster })
+      : options.containerInstanceArn;
+  const metadata = (): IntrospectionMetadata => ({
     Cluster: cluster,
-    ContainerInstanceArn:
-      options.containerInstanceArn === undefined
-        ? instanceArn({ cluster })
-        : options.containerInstanceArn,
+    ContainerInstanceArn: registeredAs,
     Version: options.version ?? "Amazon ECS Agent - v1.105.1 (*a8b3e7d3)",
-  };
+  });
   const requests: EcsAgentRequest[] = [];
   let faults: { readonly fault: EcsAgentFault; left: number }[] = [];
-  const closing = new AbortController();
+  let closing = new AbortController();
 
   /** The method plays no part: the agent answers them all alike. */
   const answer = async (target: string): Promise<Answer> => {
@@ -191,7 +197,7 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
     }
     switch (path) {
       case "/v1/metadata":
-        return json(200, metadata);
+        return json(200, metadata());
       case "/v1/tasks":
         try {
           return tasksAnswer(await options.tasks(), new URLSearchParams(search));
@@ -258,13 +264,15 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
   server.keepAliveTimeoutBuffer = 0;
   server.requestTimeout = 5000;
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
+  const listen = (at: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(at, host, () => {
+        server.off("error", reject);
+        resolve();
+      });
     });
-  });
+  await listen(port);
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("expected a TCP address");
 
@@ -276,6 +284,13 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
     },
     clearFaults() {
       faults = [];
+    },
+    register(containerInstanceArn) {
+      registeredAs = containerInstanceArn;
+    },
+    async reopen() {
+      closing = new AbortController();
+      await listen(bound.port);
     },
     async close() {
       closing.abort();

@@ -231,6 +231,18 @@ describe("faults", () => {
   });
 });
 
+it("is refused while it is closed; then it is at the same address, registered or not", async () => {
+  const agent = await agentOf({ containerInstanceArn: null });
+  const metadata = async () =>
+    (await (await fetch(`${agent.url}/v1/metadata`)).json()) as IntrospectionMetadata;
+  expect((await metadata()).ContainerInstanceArn).toBeNull();
+  await agent.close();
+  expect(await rejectionOf(metadata())).toMatchObject({ cause: { code: "ECONNREFUSED" } });
+  await agent.reopen();
+  agent.register(containerInstanceArn(prod));
+  expect((await metadata()).ContainerInstanceArn).toBe(containerInstanceArn(prod));
+});
+
 describe("tasks in the agent's shapes", () => {
   it("awsvpc: the addresses on every container", () => {
     const network = {
