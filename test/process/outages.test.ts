@@ -9,6 +9,8 @@ import { NAME_LABEL, newTaskLabel, type SimulatedLab, simulatedLab } from "../su
 import { smallDisk } from "../support/small-disk.ts";
 import { changes } from "../support/wait.ts";
 
+const JUMPING_CLOCK = new URL("../support/jumping-clock.mjs", import.meta.url).href;
+const HOUR_MS = 3_600_000;
 const CANT_WRITE = "can't write the journal";
 
 let addresses = 0;
@@ -231,6 +233,49 @@ describe("a journal that is not as it was written is not believed", () => {
     expect(lab.zone.now()).toEqual(recordsOf(starts, stays));
     expect(changesOf(lab, stays)).toHaveLength(1);
   });
+});
+
+describe("the wall clock", () => {
+  it("jumps by hours and days, forwards and backwards: the agent goes on, and so does the zone", async () => {
+    await using lab = await simulatedLab();
+    const stays = serve(lab, "stays");
+    const offsets = [0, 3 * HOUR_MS, -3 * HOUR_MS, 0, 400 * 24 * HOUR_MS, 0, -400 * 24 * HOUR_MS];
+    const agent = lab.agentByEnvironment({
+      NODE_OPTIONS: `--import=${JUMPING_CLOCK}`,
+      WALL_CLOCK_MS: offsets.join(","),
+    });
+    await lab.zone.until(recordsOf(stays));
+    let before = serve(lab, "service-0");
+    await lab.zone.until(recordsOf(stays, before));
+    for (const [nth, offsetMs] of offsets.entries()) {
+      if (nth === 0) continue;
+      agent.kill("SIGUSR2");
+      await agent.until(({ offsetMs: jumped, nth: jump }) => jumped === offsetMs && jump === nth);
+      lab.engine.kill(before.id);
+      before = serve(lab, `service-${nth}`);
+      await lab.zone.until(recordsOf(stays, before));
+    }
+    expect(agent.ended).toBe(false);
+    expect(changesOf(lab, stays)).toHaveLength(1);
+  });
+
+  it.each([-3, 3])(
+    "is off by %d hours from the start, until a time server mends it",
+    async (hours) => {
+      await using lab = await simulatedLab();
+      const first = serve(lab, "first");
+      const agent = lab.agentByEnvironment({
+        NODE_OPTIONS: `--import=${JUMPING_CLOCK}`,
+        WALL_CLOCK_MS: `${hours * HOUR_MS},0`,
+      });
+      await lab.zone.until(recordsOf(first));
+      agent.kill("SIGUSR2");
+      await agent.until(({ message }) => message === "the wall clock jumped");
+      const second = serve(lab, "second");
+      await lab.zone.until(recordsOf(first, second));
+      expect(agent.ended).toBe(false);
+    },
+  );
 });
 
 // Real time passes, by the agent's own limit of 10 s for a request: these two run beside all others.
