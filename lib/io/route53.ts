@@ -90,6 +90,10 @@ const DEMANDS: ReadonlyMap<string, "fewer" | "later"> = new Map([
 /** Nothing was sent: the connection or the credentials were not there. */
 const NOT_SENT = new Set(["CredentialsProviderError", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"]);
 
+/** A signature whose time is off. From such an answer the SDK takes the server's time: the next request is signed right. */
+const isUntimely = (name: string, message: string): boolean =>
+  name === "SignatureDoesNotMatch" && /^Signature (expired|not yet current)/.test(message);
+
 /**
  * The zone with this id. Credentials and, when set, the endpoint (AWS_ENDPOINT_URL_ROUTE_53) come from where the AWS SDK
  * finds them. One client serves the whole process: credentials and connections are kept per client.
@@ -332,10 +336,12 @@ function refusal(error: unknown): string | undefined {
 }
 
 function failure(operation: string, zoneId: string, error: unknown): Unavailable | Fatal {
-  const { name, code, status, attempts } = errorFacts(error);
-  if (status === undefined || status >= 500 || DEMANDS.has(name) || TRANSIENT.includes(name)) {
+  const { name, message, code, status, attempts } = errorFacts(error);
+  const untimely = isUntimely(name, message);
+  const isTransient = DEMANDS.has(name) || TRANSIENT.includes(name) || untimely;
+  if (status === undefined || status >= 500 || isTransient) {
     const demand = DEMANDS.get(name);
-    const notSent = NOT_SENT.has(name) || NOT_SENT.has(code);
+    const notSent = NOT_SENT.has(name) || NOT_SENT.has(code) || untimely;
     return new Unavailable("Route 53", `did not take ${operation}`, {
       cause: `${name}: ${causes(error)}`,
       mayHaveLanded: !(attempts <= 1 && (notSent || demand !== undefined)),
