@@ -302,4 +302,32 @@ describe("Route 53 takes every request and answers none", () => {
     expect(changesOf(lab, stays)).toHaveLength(1);
     expect(agent.ended).toBe(false);
   }, 120_000);
+
+  it.concurrent("for longer than the patience: exit code 1 with the cause, and the restart repairs the zone", async () => {
+    await using lab = await simulatedLab();
+    const [stays, ends] = [serve(lab, "stays"), serve(lab, "ends")];
+    const first = lab.agent("--patience=1");
+    await lab.zone.until(recordsOf(stays, ends));
+
+    const gaveUp = counted(lab, "given up", ({ result }) => result === "hang");
+    lab.route53.fail({ kind: "hang", times: Number.POSITIVE_INFINITY });
+    lab.engine.kill(ends.id);
+    await gaveUp.until(1);
+    expect(first.ended).toBe(false);
+    // The patience is over by now, and this was its last try.
+    await gaveUp.until(2);
+    expect(await first.exit()).toEqual({ code: 1, signal: null });
+    expect(first.log.at(-1)).toMatchObject({
+      cause: expect.stringMatching(
+        /gave up after 1 s \(--patience\): Route 53 did not take ChangeResourceRecordSets/,
+      ),
+    });
+    expect(lab.zone.now()).toEqual(recordsOf(ends, stays));
+
+    lab.route53.clearFaults();
+    const starts = serve(lab, "starts");
+    lab.agent();
+    await lab.zone.until(recordsOf(stays, starts));
+    expect(changesOf(lab, stays)).toHaveLength(1);
+  }, 120_000);
 });
