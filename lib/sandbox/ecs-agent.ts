@@ -102,6 +102,8 @@ export interface EcsAgentStandIn {
   /** Without trailing slash. */
   readonly url: string;
   readonly requests: readonly EcsAgentRequest[];
+  /** Hears each request as it arrives, by its path and query. Returns the way to stop listening. */
+  onRequest(listener: (path: string) => void): () => void;
   fail(fault: EcsAgentFault): void;
   clearFaults(): void;
   /** What the metadata says from now on; null while the instance is not registered. */
@@ -182,6 +184,7 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
     Version: options.version ?? "Amazon ECS Agent - v1.105.1 (*a8b3e7d3)",
   });
   const requests: EcsAgentRequest[] = [];
+  const listeners = new Set<(path: string) => void>();
   let faults: { readonly fault: EcsAgentFault; left: number }[] = [];
   let closing = new AbortController();
 
@@ -240,6 +243,7 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const target = request.url ?? "/";
+    for (const listener of [...listeners]) listener(target);
     const kind = faultFor(target);
     if (kind === "hang" || kind === "reset") {
       record(request, 0);
@@ -279,6 +283,11 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
   return {
     url: `http://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
     requests,
+    onRequest(listener) {
+      const own = (path: string): void => listener(path);
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
     fail(fault) {
       faults.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
     },
