@@ -30,6 +30,8 @@ export interface DockerProxy {
   /** The first event, earlier ones included, that the test is looking for. */
   untilEvent(wanted: (event: EngineEventLine) => boolean): Promise<EngineEventLine>;
   untilStreams(count: number): Promise<void>;
+  /** Waits until so many requests have arrived. */
+  untilRequests(count: number): Promise<void>;
   rewrite(rewrite: Rewrite): void;
   /** Writes a line to the open streams. */
   send(line: string): void;
@@ -104,6 +106,7 @@ export async function dockerProxy({
     const { method = "", url = "/" } = request;
     const path = url.replace(/^\/v\d+\.\d+(?=\/)/, "");
     requests.push({ method, path });
+    moved.tell();
     if (method !== "GET" || !ALLOWED.test(path)) {
       refused.push({ method, path });
       response.writeHead(403).end(JSON.stringify({ message: `${method} ${path} is refused` }));
@@ -144,6 +147,16 @@ export async function dockerProxy({
       await moved.until(
         () => streams.size === count,
         () => `${streams.size} streams`,
+      );
+    },
+    async untilRequests(count) {
+      await moved.until(
+        () => requests.length >= count,
+        () =>
+          requests
+            .slice(-20)
+            .map(({ path }) => path)
+            .join("\n"),
       );
     },
     rewrite(next) {

@@ -5,9 +5,9 @@ const offsets = (process.env.WALL_CLOCK_MS ?? "0").split(",").map(Number);
 const RealDate = Date;
 let at = 0;
 
-globalThis.Date = class Date extends RealDate {
+globalThis.Date = class JumpingDate extends RealDate {
   constructor(...given) {
-    super(...(given.length === 0 ? [Date.now()] : given));
+    super(...(given.length === 0 ? [JumpingDate.now()] : given));
   }
   static now() {
     return RealDate.now() + offsets[at];
