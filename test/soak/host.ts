@@ -1,0 +1,205 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Docker from "dockerode";
+import type { Random } from "../../lib/flow/clock.ts";
+import { dockerEngine } from "../../lib/io/docker.ts";
+import { type EcsAgentStandIn, ecsAgent } from "../../lib/sandbox/ecs-agent.ts";
+import { containerInstanceArn } from "../../lib/sandbox/ecs-tasks.ts";
+import { engineTasks } from "../../lib/sandbox/engine-tasks.ts";
+import type { Route53StandIn } from "../../lib/sandbox/route53.ts";
+import { type AgentProcess, startAgent } from "../support/agent-process.ts";
+import { type DockerProxy, dockerProxy } from "../support/docker-proxy.ts";
+import { TEST_IMAGE } from "../support/engine.ts";
+import { NAME_LABEL, newTaskLabel, SERVE } from "../support/lab.ts";
+
+/** These serve throughout: whatever happens to the others, nobody may touch their records. */
+const STAYING = 3;
+/** As the image starts it. */
+const NODE_OPTIONS = "--max-semi-space-size=1 --max-old-space-size=64";
+
+/** One container instance: its part of this machine's engine, its ECS agent, and the records that it owns. */
+export interface Host extends AsyncDisposable {
+  readonly proxy: DockerProxy;
+  readonly ecs: EcsAgentStandIn;
+  /** Starts an agent of this host. */
+  agent(): AgentProcess;
+  /** Starts the containers that stay. */
+  begin(): Promise<void>;
+  /** Does something to the containers that come and go. Returns what. */
+  churn(random: Random): Promise<string>;
+  /** No container is paused any more. */
+  unpause(): Promise<void>;
+  /** What the zone must hold of this host by what its engine says, and what it holds: `name address`, sorted. */
+  expected(): Promise<readonly string[]>;
+  held(): readonly string[];
+  /** How many changes of the records of those that stay were made. */
+  staysWritten(): number;
+  readonly staying: number;
+}
+
+interface Coming {
+  readonly container: Docker.Container;
+  state: "running" | "paused" | "ended";
+}
+
+export async function host({
+  route53,
+  zone,
+  networkMode,
+  containers: target,
+}: {
+  readonly route53: Route53StandIn;
+  readonly zone: { readonly id: string; readonly name: string };
+  readonly networkMode: string;
+  /** About how many come and go. */
+  readonly containers: number;
+}): Promise<Host> {
+  await using stack = new AsyncDisposableStack();
+  const id = randomBytes(5).toString("hex");
+  const label = `eda-test=${id}`;
+  const instance = randomBytes(16).toString("hex");
+  const docker = new Docker();
+  const folder = await mkdtemp(join(tmpdir(), "eda-test-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const proxy = await dockerProxy({ socketPath: join(folder, "docker.sock"), label });
+  stack.defer(() => proxy.close());
+  const all = () => docker.listContainers({ all: true, filters: { label: [label] } });
+  stack.defer(async () => {
+    await Promise.all(
+      (await all()).map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })),
+    );
+  });
+  const engine = dockerEngine();
+  const ecs = await ecsAgent({
+    containerInstanceArn: containerInstanceArn({ id: instance }),
+    tasks: engineTasks({ running: () => engine.running(label), inspect: engine.inspect }),
+  });
+  stack.defer(() => ecs.close());
+  const agents = stack.use(new AsyncDisposableStack());
+
+  const coming = new Set<Coming>();
+  let started = 0;
+  let staysWritten = 0;
+  route53.onLanded((changes) => {
+    for (const { record } of changes) {
+      const isOurs = record.setIdentifier?.includes(instance) === true;
+      if (isOurs && record.name.startsWith("stays-")) staysWritten += 1;
+    }
+  });
+
+  const run = async (name: string): Promise<Docker.Container> => {
+    const container = await docker.createContainer({
+      Image: TEST_IMAGE,
+      Cmd: [...SERVE],
+      Labels: { "eda-test": id, [NAME_LABEL]: name, ...newTaskLabel() },
+      HostConfig: { NetworkMode: networkMode },
+    });
+    await container.start();
+    return container;
+  };
+  const start = async () => {
+    started += 1;
+    // A few names, so that several containers share one.
+    const container = await run(`comes-${started % Math.max(1, Math.ceil(target / 2))}`);
+    coming.add({ container, state: "running" });
+  };
+  /** What can be done to a container in each state. */
+  const acts = {
+    running: {
+      stop: ({ container }: Coming) => container.stop({ t: 1 }),
+      kill: ({ container }: Coming) => container.kill(),
+      crash: ({ container }: Coming) => container.kill({ signal: "SIGUSR1" }),
+      pause: ({ container }: Coming) => container.pause(),
+      restart: ({ container }: Coming) => container.restart({ t: 1 }),
+      remove: ({ container }: Coming) => container.remove({ force: true }),
+    },
+    paused: {
+      unpause: ({ container }: Coming) => container.unpause(),
+      remove: ({ container }: Coming) => container.remove({ force: true }),
+    },
+    ended: {
+      start: ({ container }: Coming) => container.start(),
+      remove: ({ container }: Coming) => container.remove({ force: true }),
+    },
+  };
+  const after = {
+    stop: "ended",
+    kill: "ended",
+    crash: "ended",
+    pause: "paused",
+    restart: "running",
+    unpause: "running",
+    start: "running",
+  } as const;
+
+  const held = stack.move();
+  return {
+    proxy,
+    ecs,
+    staying: STAYING,
+    staysWritten: () => staysWritten,
+    agent() {
+      const agent = startAgent(
+        [
+          `--hostedZoneId=${zone.id}`,
+          `--introspectionUrl=${ecs.url}`,
+          `--stateDir=${folder}`,
+          "--logFormat=json",
+          // Its audits, too, are to happen within minutes.
+          "--resync=60",
+        ],
+        { DOCKER_HOST: proxy.dockerHost, AWS_ENDPOINT_URL_ROUTE_53: route53.url, NODE_OPTIONS },
+      );
+      agents.defer(async () => {
+        if (!agent.ended) agent.kill("SIGKILL");
+        await agent.ends;
+      });
+      return agent;
+    },
+    async begin() {
+      for (let nth = 1; nth <= STAYING; nth += 1) await run(`stays-${nth}`);
+    },
+    async churn(random) {
+      const one = [...coming][Math.floor(random() * coming.size)];
+      if (one === undefined || random() > coming.size / target) {
+        await start();
+        return "start";
+      }
+      const possible = Object.entries(acts[one.state]);
+      const [what, act] = possible[Math.floor(random() * possible.length)] ?? [];
+      if (what === undefined || act === undefined) throw new Error(`expected an act, got ${what}`);
+      await act(one);
+      if (what === "remove") coming.delete(one);
+      else one.state = after[what as keyof typeof after];
+      // It ends by itself, a moment later.
+      if (what === "crash") await one.container.wait();
+      return what;
+    },
+    async unpause() {
+      for (const one of coming) {
+        if (one.state !== "paused") continue;
+        await one.container.unpause();
+        one.state = "running";
+      }
+    },
+    async expected() {
+      const running = (await all()).filter(({ State }) => State === "running");
+      return running
+        .flatMap(({ Labels, NetworkSettings }) =>
+          Object.values(NetworkSettings.Networks).map(
+            ({ IPAddress }) => `${Labels[NAME_LABEL]}.${zone.name} ${IPAddress}`,
+          ),
+        )
+        .toSorted();
+    },
+    held: () =>
+      route53
+        .records(zone.id)
+        .filter(({ setIdentifier }) => setIdentifier?.includes(instance))
+        .map(({ name, values }) => `${name.replace(/\.$/, "")} ${values.join(",")}`)
+        .toSorted(),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import Docker from "dockerode";
+import { systemClock } from "../../lib/flow/clock.ts";
+import { route53StandIn } from "../../lib/sandbox/route53.ts";
+import { chance } from "../bench/virtual/chance.ts";
+import setUpEngine from "../support/engine-setup.ts";
+import { supervised } from "../support/supervised.ts";
+import { faults } from "./faults.ts";
+import { type Host, host } from "./host.ts";
+import { type Sample, sampleOf, slope } from "./measure.ts";
+
+/**
+ * Two hosts of one zone, with containers that come and go on the real engine, and faults at random. One host's agent
+ * runs from the beginning to the end: its memory and its descriptors are measured, and it meets the faults that an agent
+ * survives. The other one's is killed and cut off besides, and started again each time.
+ * Ends with code 1 when the zone is not right in the end, a record of what served throughout was written again, or the
+ * measured agent ended or grew.
+ */
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "10" },
+    /** Of what happens when; how long Docker takes over it is its own affair. */
+    seed: { type: "string", default: "1" },
+    /** About how many containers come and go on each host. */
+    containers: { type: "string", default: "10" },
+  },
+});
+const asked = (name: "minutes" | "seed" | "containers"): number => {
+  const value = Number(values[name]);
+  if (value >= 0 && values[name].trim() !== "") return value;
+  throw new Error(`--${name}: expected a number, got "${values[name]}"`);
+};
+const minutes = asked("minutes");
+const random = chance(asked("seed"));
+
+/** The first minutes are no measure: code is compiled, caches fill. */
+const WARM_UP_MINUTES = 2;
+const SLOPE_LIMIT_MB = 1;
+const SLOPE_LIMIT_DESCRIPTORS = 1;
+const ZONE = { id: "Z00SOAK", name: "soak.internal" };
+const FOREIGN = {
+  name: `stays-1.${ZONE.name}.`,
+  type: "A",
+  setIdentifier: "somebody-else",
+  weight: 1,
+  ttlSeconds: 10,
+  values: ["192.0.2.1"],
+} as const;
+
+process.exitCode = await soak();
+
+async function soak(): Promise<number> {
+  await setUpEngine();
+  await using stack = new AsyncDisposableStack();
+  const route53 = await route53StandIn({ zones: [ZONE] });
+  stack.defer(() => route53.close());
+  route53.seed(ZONE.id, [FOREIGN]);
+  const docker = new Docker();
+  const networkMode = `eda-test-soak-${randomBytes(5).toString("hex")}`;
+  const network = await docker.createNetwork({ Name: networkMode });
+  stack.defer(() => network.remove());
+  const options = { route53, zone: ZONE, networkMode, containers: asked("containers") };
+  const measured = stack.use(await host(options));
+  const mortal = stack.use(await host(options));
+  const hosts = [measured, mortal];
+  let written = 0;
+  route53.onLanded((changes) => {
+    written += changes.length;
+  });
+
+  await Promise.all(hosts.map((one) => one.begin()));
+  const agent = measured.agent();
+  using restarts = supervised(() => mortal.agent());
+  await until(() => hosts.every((one) => one.staysWritten() === one.staying));
+
+  const startedMs = systemClock.now();
+  const minute = () => (systemClock.now() - startedMs) / 60_000;
+  const counts = { acts: 0, faults: new Map<string, number>() };
+  const samples: Sample[] = [];
+  const isOver = () => minute() >= minutes || agent.ended;
+
+  const churn = async (one: Host): Promise<void> => {
+    while (!isOver()) {
+      await one.churn(random);
+      counts.acts += 1;
+      await pause(random() * 500);
+    }
+  };
+  const trouble = async (): Promise<void> => {
+    const all = faults({ route53, hosts, mortal, agent: () => restarts.current });
+    while (!isOver()) {
+      await pause(random() * 4_000);
+      const fault = all[Math.floor(random() * all.length)];
+      if (fault === undefined) continue;
+      await fault.act(random);
+      counts.faults.set(fault.name, (counts.faults.get(fault.name) ?? 0) + 1);
+    }
+  };
+  const measure = async (): Promise<void> => {
+    let told = 0;
+    while (!isOver()) {
+      samples.push(sampleOf(agent.pid, minute()));
+      if (minute() >= told + 1) {
+        told += 1;
+        say(`minute ${told}: ${figures()}`);
+      }
+      await pause(1_000);
+    }
+  };
+  const figures = (): string => {
+    const last = samples.at(-1);
+    const events = hosts.reduce((sum, { proxy }) => sum + proxy.events.length, 0);
+    const kinds = [...counts.faults]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, count]) => `${count} ${name}`);
+    return (
+      `${counts.acts} container operations, ${events} events, ${written} records written in ` +
+      `${route53.requests.length} requests, ${restarts.exits.length} restarts; ` +
+      `${last?.rssMb.toFixed(1)} MB, ${last?.descriptors} descriptors; faults: ${kinds.join(", ") || "none"}`
+    );
+  };
+  await Promise.all([...hosts.map(churn), trouble(), measure()]);
+
+  route53.clearFaults();
+  for (const { ecs } of hosts) ecs.clearFaults();
+  const problems: string[] = [];
+  if (agent.ended) problems.push(`the measured agent ended:\n${agent.stdout.slice(-2_000)}`);
+  await Promise.all(hosts.map((one) => one.unpause()));
+  const difference = await settled(hosts);
+  const rewritten = hosts.reduce((sum, one) => sum + one.staysWritten() - one.staying, 0);
+  const isForeignThere = route53
+    .records(ZONE.id)
+    .some((one) => JSON.stringify(one.values) === JSON.stringify(FOREIGN.values));
+  if (difference.length > 0) problems.push("the zone is not right");
+  if (rewritten > 0) problems.push("records of what served throughout were written again");
+  if (!isForeignThere) problems.push("somebody else's record is gone");
+
+  say(`the end, seed ${values.seed}: ${figures()}`);
+  say(`difference: ${difference.join(", ") || "none"}; untouched records rewritten: ${rewritten}`);
+  const warm = samples.filter((one) => one.minute >= WARM_UP_MINUTES);
+  const descriptors = warm.map((one) => one.descriptors);
+  if (minutes <= WARM_UP_MINUTES) {
+    say(`slopes: not measured in the first ${WARM_UP_MINUTES} minutes`);
+  } else {
+    const mb = slope(warm.map((one) => [one.minute, one.rssMb]));
+    const grown = slope(warm.map((one) => [one.minute, one.descriptors]));
+    say(
+      `after the first ${WARM_UP_MINUTES} minutes, ${warm.length} samples: RSS ${mb.toFixed(2)} MB a minute, ` +
+        `descriptors ${Math.min(...descriptors)} to ${Math.max(...descriptors)}, ${grown.toFixed(2)} a minute`,
+    );
+    if (!(mb < SLOPE_LIMIT_MB)) problems.push("its memory grows");
+    if (!(grown < SLOPE_LIMIT_DESCRIPTORS)) problems.push("its descriptors grow");
+  }
+  for (const problem of problems) say(`failed: ${problem}`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+/** What is missing (-) and what is too much (+) once the agents have had a minute and a half. */
+async function settled(hosts: readonly Host[]): Promise<readonly string[]> {
+  const difference = async () =>
+    (
+      await Promise.all(
+        hosts.map(async (one) => {
+          const [expected, held] = [await one.expected(), one.held()];
+          return [
+            ...expected.filter((record) => !held.includes(record)).map((record) => `-${record}`),
+            ...held.filter((record) => !expected.includes(record)).map((record) => `+${record}`),
+          ];
+        }),
+      )
+    ).flat();
+  let found = await difference();
+  await until(async () => {
+    found = await difference();
+    return found.length === 0;
+  });
+  return found;
+}
+
+/** Looks every tenth of a second, for at most a minute and a half. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = systemClock.now() + 90_000;
+  while (!(await condition()) && systemClock.now() < endMs) await pause(100);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
