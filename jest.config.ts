@@ -12,7 +12,7 @@ const config: Config = {
       ...shared,
       displayName: "unit",
       testMatch: [
-        "<rootDir>/test/{core,flow,sandbox,agent,fuzz}/**/*.test.ts",
+        "<rootDir>/test/{core,flow,sandbox,agent,fuzz,convergence}/**/*.test.ts",
         "<rootDir>/test/*.test.ts",
       ],
     },

@@ -1,10 +1,13 @@
-import type { Clock } from "../../../lib/flow/clock.ts";
+import type { Clock } from "../../lib/flow/clock.ts";
 
 /** Time that passes as fast as the work in it allows. */
 export interface VirtualClock extends Clock {
   /** Calls `act` once, at that moment. */
   at(ms: number, act: () => void): void;
-  /** Lets time pass until `done` holds, looked at between two moments, and no further than `untilMs`. */
+  /**
+   * Lets time pass until `done` holds, looked at between two moments, and no further than `untilMs`. Throws when time
+   * stands still: too many turns, or too many looks at the clock, in one moment.
+   */
   pass(untilMs: number, done?: () => boolean): Promise<void>;
 }
 
@@ -14,6 +17,10 @@ interface Sleeper {
   readonly order: number;
   act: () => void;
 }
+
+/** What loops without letting time pass is found by one of these, instead of hanging the test. */
+const TURNS_IN_A_MOMENT = 10_000;
+const LOOKS_IN_A_TURN = 1_000_000;
 
 const earlier = (a: Sleeper, b: Sleeper): boolean =>
   a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
@@ -25,6 +32,7 @@ const earlier = (a: Sleeper, b: Sleeper): boolean =>
 export function virtualClock(): VirtualClock {
   let nowMs = 0;
   let made = 0;
+  let looks = 0;
   const heap: Sleeper[] = [];
 
   const push = (atMs: number, act: () => void): Sleeper => {
@@ -62,7 +70,11 @@ export function virtualClock(): VirtualClock {
   };
 
   return {
-    now: () => nowMs,
+    now() {
+      looks += 1;
+      if (looks > LOOKS_IN_A_TURN) throw new Error(`time stands still at ${nowMs} ms`);
+      return nowMs;
+    },
     at: (ms, act) => void push(Math.max(nowMs, ms), act),
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
@@ -79,6 +91,7 @@ export function virtualClock(): VirtualClock {
         signal?.addEventListener("abort", abort, { once: true });
       }),
     async pass(untilMs, done = () => false) {
+      let turns = 0;
       await turn();
       while (!done()) {
         const [next] = heap;
@@ -86,7 +99,10 @@ export function virtualClock(): VirtualClock {
           nowMs = Math.max(nowMs, untilMs);
           return;
         }
+        turns = next.atMs > nowMs ? 0 : turns + 1;
+        if (turns > TURNS_IN_A_MOMENT) throw new Error(`time stands still at ${nowMs} ms`);
         nowMs = next.atMs;
+        looks = 0;
         while (heap[0]?.atMs === nowMs) pop()?.act();
         await turn();
       }
