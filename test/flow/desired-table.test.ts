@@ -92,6 +92,34 @@ describe("a container", () => {
   });
 });
 
+describe("an unhealthy container with an SRV record", () => {
+  const target = (n: number) => `${n}.web.example.internal`;
+  const withSrv = (n: number) => [
+    record(n),
+    record(n, { name: target(n) }),
+    record(n, { type: "SRV", values: [`1 1 80 ${target(n)}`] }),
+  ];
+
+  it("asks for none of its records, its SRV target's either, while a healthy one serves the name", () => {
+    for (const wasWell of [false, true]) {
+      const table = desiredTable({ keepUnhealthy: true });
+      table.put(containerId(1), serve(...withSrv(1)));
+      if (wasWell) table.put(containerId(2), serve(...withSrv(2)));
+      table.put(containerId(2), sick(...withSrv(2)));
+      expect([...table.records().values()]).toEqual(withSrv(1));
+      expect(table.kept().size).toBe(0);
+      expect(table.unhealthyNames().size).toBe(0);
+    }
+  });
+
+  it("keeps them all when no healthy one serves the name, which is told by the service's name", () => {
+    const table = desiredTable({ keepUnhealthy: true });
+    table.put(containerId(2), sick(...withSrv(2)));
+    expect(table.kept()).toEqual(new Set(withSrv(2).map(keyOf)));
+    expect(table.unhealthyNames()).toEqual(new Set(["web.example.internal"]));
+  });
+});
+
 describe("a container that is unsure", () => {
   it("asks for nothing, and keeps what it may ask for", () => {
     const table = desiredTable({ keepUnhealthy: true });
