@@ -31,17 +31,19 @@ export function desiredTable({ keepUnhealthy }: { readonly keepUnhealthy: boolea
   const wereWell = new Set<ContainerId>();
   let isClosed = false;
 
-  const asked = (of: (id: ContainerId, well: boolean) => boolean): readonly RecordSet[] =>
+  const asking = (of: (id: ContainerId, well: boolean) => boolean) =>
     [...table.entries()]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .flatMap(([id, desired]) =>
-        desired.kind === "serve" && of(id, desired.well) ? desired.records : [],
+        desired.kind === "serve" && of(id, desired.well) ? [desired.records] : [],
       );
-  const wellOnes = () => asked((_, well) => well);
-  /** Of names that no healthy container serves. */
-  const unhealthy = (of: (id: ContainerId) => boolean): readonly RecordSet[] => {
+  const wellOnes = (): readonly RecordSet[] => asking((_, well) => well).flat();
+  /** Of services that no healthy container serves. */
+  const unhealthy = (of: (id: ContainerId) => boolean): readonly OfService[] => {
     const served = new Set(wellOnes().map(({ name }) => name));
-    return asked((id, well) => !well && of(id)).filter(({ name }) => !served.has(name));
+    return asking((id, well) => !well && of(id))
+      .flatMap(ofServices)
+      .filter(({ service }) => !served.has(service));
   };
 
   return {
@@ -63,7 +65,7 @@ export function desiredTable({ keepUnhealthy }: { readonly keepUnhealthy: boolea
       const records = new Map<RecordKey, RecordSet>();
       const leastTtl = new Map<string, number>();
       const fallenIll = keepUnhealthy ? unhealthy((id) => wereWell.has(id)) : [];
-      for (const record of [...wellOnes(), ...fallenIll]) {
+      for (const record of [...wellOnes(), ...fallenIll.map((one) => one.record)]) {
         const { name, ttlSeconds } = record;
         leastTtl.set(name, Math.min(ttlSeconds, leastTtl.get(name) ?? ttlSeconds));
         if (!records.has(keyOf(record))) records.set(keyOf(record), record);
@@ -79,10 +81,12 @@ export function desiredTable({ keepUnhealthy }: { readonly keepUnhealthy: boolea
         ...[...table.values()].flatMap((desired) =>
           desired.kind === "unsure" ? desired.keeps : [],
         ),
-        ...(keepUnhealthy ? unhealthy((id) => !wereWell.has(id)).map(keyOf) : []),
+        ...(keepUnhealthy
+          ? unhealthy((id) => !wereWell.has(id)).map(({ record }) => keyOf(record))
+          : []),
       ]),
     unhealthyNames() {
-      const names = new Set(unhealthy(() => true).map(({ name }) => name));
+      const names = new Set(unhealthy(() => true).map(({ service }) => service));
       for (const desired of table.values()) {
         // It may be healthy, and serve one of them.
         if (desired.kind === "unsure") for (const name of desired.names) names.delete(name);
@@ -90,4 +94,20 @@ export function desiredTable({ keepUnhealthy }: { readonly keepUnhealthy: boolea
       return names;
     },
   };
+}
+
+interface OfService {
+  readonly record: RecordSet;
+  /** The name that clients ask for: the record's own, or, for an SRV record's target, that SRV record's. */
+  readonly service: string;
+}
+
+/** One container's records, each with the service that it belongs to. */
+function ofServices(records: readonly RecordSet[]): readonly OfService[] {
+  const services = new Map(
+    records.flatMap(({ type, name, values }) =>
+      type === "SRV" ? values.map((value) => [value.split(" ").at(-1), name] as const) : [],
+    ),
+  );
+  return records.map((record) => ({ record, service: services.get(record.name) ?? record.name }));
 }
