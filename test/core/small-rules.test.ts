@@ -9,27 +9,25 @@ import { quote } from "../../lib/core/quote.ts";
 describe("promise 10: a plan that would delete most of what the host owns is refused", () => {
   test.each([
     [
-      44,
-      41,
+      { owned: 44, unconfirmed: 41, tasks: 41 },
       "would delete 41 of 44 owned records (93 %, limit 50 %) of tasks that the ECS agent calls running",
     ],
     [
-      10,
-      6,
+      { owned: 10, unconfirmed: 6, tasks: 3 },
       "would delete 6 of 10 owned records (60 %, limit 50 %) of tasks that the ECS agent calls running",
     ],
     [
-      3,
-      3,
+      { owned: 3, unconfirmed: 3, tasks: 3 },
       "would delete 3 of 3 owned records (100 %, limit 50 %) of tasks that the ECS agent calls running",
     ],
-    [10, 5, undefined],
-    [0, 0, undefined],
-    // A host's last task or two may well be gone.
-    [2, 2, undefined],
-    [1, 1, undefined],
-  ])("of %i owned, %i deleted", (owned, unconfirmed, refusal) => {
-    expect(bulkRefusal({ owned, unconfirmed })).toBe(refusal);
+    [{ owned: 10, unconfirmed: 5, tasks: 5 }, undefined],
+    [{ owned: 0, unconfirmed: 0, tasks: 0 }, undefined],
+    // A host's last task or two may well be gone, however many records each of them has.
+    [{ owned: 2, unconfirmed: 2, tasks: 2 }, undefined],
+    [{ owned: 1, unconfirmed: 1, tasks: 1 }, undefined],
+    [{ owned: 10, unconfirmed: 10, tasks: 2 }, undefined],
+  ])("%j", (deletes, refusal) => {
+    expect(bulkRefusal(deletes)).toBe(refusal);
   });
 });
 
