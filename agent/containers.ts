@@ -1,6 +1,6 @@
-import type { Owner } from "../lib/core/arn.ts";
+import type { Owner, TaskId } from "../lib/core/arn.ts";
 import type { ContainerId } from "../lib/core/container.ts";
-import type { Addresses } from "../lib/core/endpoint.ts";
+import { type Addresses, labelledTask } from "../lib/core/endpoint.ts";
 import type { Clock, Random } from "../lib/flow/clock.ts";
 import { type DesiredTable, desiredTable } from "../lib/flow/desired-table.ts";
 import { type Lives, lives } from "../lib/flow/lives.ts";
@@ -17,6 +17,8 @@ export interface Containers {
   readonly known: Lives;
   /** What those that were looked at ask of the zone. */
   readonly desired: DesiredTable;
+  /** Tasks of which the engine has shown a container so far, in whatever state. */
+  readonly shown: ReadonlySet<TaskId>;
   /** Looks at one; the table learns of it from the caller. */
   readonly lookAt: (id: ContainerId) => Promise<Seen>;
 }
@@ -40,28 +42,36 @@ export function containersOf(
     stopGraceMs: config.stopGrace * 1000,
     withHealth: config.health === "docker",
   });
+  const shown = new Set<TaskId>();
+  const lookAt = look({
+    inspect: docker.inspect,
+    taskOf: agent.taskOf,
+    lives: known,
+    hostAddresses: once(async () => config.hostAddress ?? (await edges.hostAddresses())),
+    rules: {
+      zoneName,
+      owner,
+      ttlSeconds: config.ttl,
+      weight: config.weight,
+      allowedNames: config.allowedNames,
+      routing: config.routing,
+      addressSource: config.addressSource,
+      srv: config.srv,
+    },
+    clock,
+    random,
+    patienceMs: config.patience * 1000,
+  });
   return {
     known,
     desired: desiredTable({ keepUnhealthy: config.allUnhealthy === "keep" }),
-    lookAt: look({
-      inspect: docker.inspect,
-      taskOf: agent.taskOf,
-      lives: known,
-      hostAddresses: once(async () => config.hostAddress ?? (await edges.hostAddresses())),
-      rules: {
-        zoneName,
-        owner,
-        ttlSeconds: config.ttl,
-        weight: config.weight,
-        allowedNames: config.allowedNames,
-        routing: config.routing,
-        addressSource: config.addressSource,
-        srv: config.srv,
-      },
-      clock,
-      random,
-      patienceMs: config.patience * 1000,
-    }),
+    shown,
+    async lookAt(id) {
+      const seen = await lookAt(id);
+      const task = seen.container && labelledTask(seen.container);
+      if (task !== undefined) shown.add(task);
+      return seen;
+    },
   };
 }
 

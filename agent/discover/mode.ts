@@ -90,7 +90,7 @@ export async function discover(
 
   const say = tell(log, { ...config, zoneName, sumUp });
   const causeOf = causes({ clock });
-  const { known, desired, lookAt } = containersOf(config, {
+  const { known, desired, shown, lookAt } = containersOf(config, {
     docker,
     agent,
     owner,
@@ -204,7 +204,7 @@ export async function discover(
     observed.found({ kind: "writer", ...writer });
     if (!config.force && !end.aborted) {
       const refusal = await insist(() =>
-        startRefusal(writer.difference(), found.published.size, agent),
+        startRefusal(writer.difference(), found.published.size, { agent, shown }),
       );
       if (refusal !== undefined) throw new Fatal(refusal);
     }

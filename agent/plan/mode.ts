@@ -42,7 +42,7 @@ export async function plan(
   const { name: zoneName } = await insist(() => zone.facts());
   const running = await insist(() => docker.running(SERVICE_NAME_LABEL));
 
-  const { desired, lookAt } = containersOf(config, {
+  const { desired, shown, lookAt } = containersOf(config, {
     docker,
     agent,
     owner,
@@ -83,7 +83,7 @@ export async function plan(
   const changes = changesOf(published, wanted, kept);
   const refusal = config.force
     ? undefined
-    : await insist(() => startRefusal(changes, published.size, agent));
+    : await insist(() => startRefusal(changes, published.size, { agent, shown }));
   const report: PlanReport = {
     schemaVersion: 1,
     zone: { id: config.hostedZoneId, name: zoneName },

@@ -209,7 +209,8 @@ const addressesOf = (ipv4: string | undefined, ipv6: string | undefined): Addres
   ...(ipv6 !== undefined && { ipv6 }),
 });
 
-function labelledTask(container: Container): TaskId | undefined {
+/** The task that the ECS agent's label names; undefined for a container outside of ECS. */
+export function labelledTask(container: Container): TaskId | undefined {
   const arn = container.labels.get(TASK_ARN_LABEL);
   return arn === undefined ? undefined : taskIdOf(arn);
 }
