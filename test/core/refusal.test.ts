@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from "@jest/globals";
+import { keyOf } from "../../lib/core/record-set.ts";
 import { readRefusal } from "../../lib/core/refusal.ts";
 import { del, record, upsert } from "../support/build.ts";
 
@@ -81,6 +82,18 @@ describe("what an InvalidChangeBatch says of a change", () => {
     expect(
       readRefusal(message, [del(one), upsert(two), upsert(api)]).map(({ kind }) => kind),
     ).toEqual(["already-gone", "refused"]);
+  });
+
+  it("a text about one type decides nothing about the same set identifier's record of another", () => {
+    const six = record(1, { type: "AAAA", values: ["2001:db8::1"] });
+    const gone = `[Tried to delete resource record set [${set(one)}] but it was not found]`;
+    expect(readRefusal(gone, [del(six), del(one)])).toEqual([
+      expect.objectContaining({ key: keyOf(one), kind: "already-gone" }),
+    ]);
+    const simple = `[RRSet with DNS name ${one.name}., type A, SetIdentifier ${one.setIdentifier} cannot be created as a non-weighted set exists with the same name and type.]`;
+    expect(readRefusal(simple, [upsert(six), upsert(one)]).map(({ key }) => key)).toEqual([
+      keyOf(one),
+    ]);
   });
 
   it("a text that names only name and type decides every UPSERT to them, no DELETE, and no other name", () => {
