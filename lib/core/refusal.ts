@@ -52,6 +52,8 @@ function kindOf(text: string, change: Change): Verdict["kind"] {
 }
 
 function names(text: string, { action, record }: Change): boolean {
+  const [, type = record.type] = /type[ =']+([A-Z]+)/.exec(text) ?? [];
+  if (type !== record.type) return false;
   if (/set-?identifier/i.test(text)) {
     return mentions(text, record.setIdentifier) && mentions(text, `${record.name}.`);
   }
@@ -60,8 +62,7 @@ function names(text: string, { action, record }: Change): boolean {
   if (text.includes("encountered with")) {
     return record.values.some((value) => text.includes(`'${value}'`));
   }
-  const [, type = record.type] = /type[ =']+([A-Z]+)/.exec(text) ?? [];
-  return type === record.type && mentions(text, `${record.name}.`);
+  return mentions(text, `${record.name}.`);
 }
 
 /** At a boundary only: `web.` is not found in `old-web.`, nor one identifier in a longer one. */

@@ -386,6 +386,7 @@ const shown = ({ name, type, setIdentifier = "", ttlSeconds, weight, values }: Z
 
 const logOf = (line: (text: string) => void) => {
   const at = (level: string) => (message: string, fields?: object) =>
+    level !== "debug" &&
     line(`${level} ${message} ${fields === undefined ? "" : JSON.stringify(fields)}`);
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 };
