@@ -590,6 +590,23 @@ describe("the journal", () => {
     await writer.settled(stop.signal);
     expect(remembered.at(-1)).toEqual([1, 2].map((n) => ({ record: record(n), certain: true })));
   });
+
+  it("holds nothing before the look for leftovers has read the whole zone: the next start would look for none", async () => {
+    const zone = rulesZone();
+    zone.pageSize = 1;
+    const old = record(9, { name: `old.${ZONE}` });
+    zone.edit({ action: "UPSERT", record: absolute(old) });
+    const options = { zone, auditMs: 900_000, leftoverPages: 2 };
+    const { writer, want, stop, clock, remembered } = bench([record(1)], options);
+    want(record(1), record(2));
+    void writer.run(stop.signal);
+    await clock.advance(1_000);
+    expect(zone.weighted()).toHaveLength(3);
+    expect(remembered).toEqual([]);
+    await clock.advance(900_000);
+    expect(zone.weighted()).toHaveLength(2);
+    expect(remembered.at(-1)).toEqual([1, 2].map((n) => ({ record: record(n), certain: true })));
+  });
 });
 
 describe("pace", () => {
