@@ -44,7 +44,7 @@ export interface WriterPorts<Cursor> {
   readonly group: (name: string) => Promise<Group>;
   /** What the zone holds from the cursor on; undefined is its beginning. */
   readonly page: (cursor: Cursor | undefined) => Promise<ZonePage<Cursor>>;
-  /** Remembers what is published, before each request and after it. Never throws. */
+  /** Remembers what is published, before each request and after it, once the zone is known whole. Never throws. */
   readonly remember: (published: ReadonlyMap<RecordKey, Published>, hosts: number) => Promise<void>;
 }
 
@@ -201,10 +201,15 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     return answer;
   };
 
+  /** Not before the zone is known whole: a journal says to the next start that there is nothing to look for. */
+  const remember = async (table: ReadonlyMap<RecordKey, Published>): Promise<void> => {
+    if (!leftovers.isAhead()) await zone.remember(table, hosts());
+  };
+
   const send = async (batch: readonly Change[]): Promise<Submission> => {
     const before = published;
     // Should the process be killed before the answer, its next start knows what is in doubt.
-    await zone.remember(uncertain(before, batch), hosts());
+    await remember(uncertain(before, batch));
     try {
       rate.sent();
       const submission = await ask(() => zone.submit(batch));
@@ -221,7 +226,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
       }
       throw error;
     } finally {
-      await zone.remember(published, hosts());
+      await remember(published);
     }
   };
 
@@ -370,11 +375,11 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     const { own, instances: here } = await leftovers.read(ask);
     for (const instance of here) instances.add(instance);
     const found = own.filter((record) => !published.has(keyOf(record)));
-    if (found.length === 0) return;
     published = accepted(
       published,
       found.map((record) => ({ action: "UPSERT", record })),
     );
+    await remember(published);
     for (const { name } of found) report({ kind: "drift", name, records: 1 });
   };
 
@@ -492,6 +497,7 @@ function leftoverLook<Cursor>({
   let atMs = leftoverPages > 0 ? clock.now() + gapMs() : Number.POSITIVE_INFINITY;
   return {
     atMs: () => atMs,
+    isAhead: () => Number.isFinite(atMs),
     async read(ask: <T>(request: () => Promise<T>) => Promise<T>) {
       const page = await ask(() => zone.page(cursor));
       cursor = page.next;
