@@ -11,12 +11,16 @@ const PATH = process.env["CONVERGE_PATH"];
 test("whatever fails, the zone ends right", async () => {
   const held = new Map<string, number>();
   let runs = 0;
+  let isShrinking = false;
   const started = process.cpuUsage();
   const details = await fc.check(
     fc.asyncProperty(scenario, async (one) => {
       const outcome = await run(one);
-      runs += 1;
-      for (const kind of outcome.held) held.set(kind, (held.get(kind) ?? 0) + 1);
+      if (!isShrinking) {
+        runs += 1;
+        for (const kind of outcome.held) held.set(kind, (held.get(kind) ?? 0) + 1);
+      }
+      isShrinking ||= outcome.violations.length > 0;
       if (outcome.violations.length > 0) throw new Error(outcome.violations.join("\n"));
     }),
     {

@@ -34,7 +34,11 @@ export function byHand({
   const put = (records: readonly ZoneRecord[]): boolean =>
     zone.edit(records.map((record) => ({ action: "UPSERT", record })));
   const takeAway = (name: string): void => {
-    const records = inTheWay.get(name) ?? [];
+    const ids = new Set(inTheWay.get(name)?.map(({ type, setIdentifier }) => type + setIdentifier));
+    // As they are now: their TTL may have been changed since.
+    const records = zone
+      .records()
+      .filter((one) => one.name === name && ids.has(one.type + one.setIdentifier));
     if (records.length > 0) zone.edit(records.map((record) => ({ action: "DELETE", record })));
     inTheWay.delete(name);
   };
