@@ -45,7 +45,7 @@ export function agentHost({
   readonly ended: (ending: Ending) => void;
 }): AgentHost {
   let current:
-    | { readonly gate: Gate; readonly signals: EventEmitter; readonly sinceMs: number }
+    | { readonly gate: Gate; readonly kill: () => void; readonly signals: EventEmitter }
     | undefined;
   let lives = 0;
   let delayMs = RESTART_MS.base;
@@ -79,9 +79,12 @@ export function agentHost({
     };
     const signals = new EventEmitter();
     current = {
-      gate: { ...through, close: () => (through.close(), end()) },
+      gate: through,
+      kill() {
+        through.close();
+        end();
+      },
       signals,
-      sinceMs,
     };
     const random = chance(seed + 1_000 * host + lives);
     const edges = gated(edgesOf(life), through);
@@ -104,7 +107,7 @@ export function agentHost({
 
   return {
     start,
-    kill: () => current?.gate.close(),
+    kill: () => current?.kill(),
     killAt: (calls, phase) => current?.gate.closeAt(calls, phase),
     signal: (name) => void current?.signals.emit(name, name),
   };

@@ -1,47 +1,66 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { scenario } from "./scenario.ts";
+import { type Scenario, scenario } from "./scenario.ts";
 import { table } from "./tally.ts";
 import { run } from "./world.ts";
 
-const RUNS = Number(process.env["CONVERGE_RUNS"] ?? 2_000);
-const SEED = process.env["CONVERGE_SEED"];
-const PATH = process.env["CONVERGE_PATH"];
+const {
+  CONVERGE_RUNS = "2000",
+  CONVERGE_SEED,
+  CONVERGE_PATH,
+  CONVERGE_SHRINK = "on",
+} = process.env;
+const LIMIT_MS = 3_600_000;
 
-test("whatever fails, the zone ends right", async () => {
-  const held = new Map<string, number>();
-  let runs = 0;
-  let isShrinking = false;
-  const started = process.cpuUsage();
-  const details = await fc.check(
-    fc.asyncProperty(scenario, async (one) => {
+const say = (...lines: readonly string[]): void =>
+  void process.stdout.write(`${lines.join("\n")}\n`);
+
+test(
+  "whatever fails, the zone ends right",
+  async () => {
+    const held = new Map<string, number>();
+    let runs = 0;
+    let hasFailed = false;
+    const property = fc.asyncProperty(scenario, async (one) => {
       const outcome = await run(one);
-      if (!isShrinking) {
+      if (!hasFailed) {
         runs += 1;
         for (const kind of outcome.held) held.set(kind, (held.get(kind) ?? 0) + 1);
       }
-      isShrinking ||= outcome.violations.length > 0;
+      hasFailed ||= outcome.violations.length > 0;
       if (outcome.violations.length > 0) throw new Error(outcome.violations.join("\n"));
-    }),
-    {
-      numRuns: RUNS,
-      ...(SEED !== undefined && { seed: Number(SEED) }),
-      ...(PATH !== undefined && { path: PATH }),
-    },
-  );
-  const { user, system } = process.cpuUsage(started);
-  process.stdout.write(
-    `${table(runs, held)}\n  CPU seconds ${((user + system) / 1e6).toFixed(1)}, seed ${details.seed}\n`,
-  );
-  if (!details.failed) return;
-  const [counterexample] = details.counterexample ?? [];
-  const { violations, story } =
-    counterexample === undefined
-      ? { violations: [fc.defaultReportMessage(details)], story: [] }
-      : await run(counterexample, true);
-  process.stdout.write(
-    `${JSON.stringify(counterexample)}\n${story.join("\n")}\n${violations.join("\n")}\n` +
-      `again: CONVERGE_SEED=${details.seed} CONVERGE_PATH=${details.counterexamplePath} npm run converge\n`,
-  );
-  expect(violations).toEqual([]);
-}, 3_600_000);
+    });
+    const before = process.cpuUsage();
+    const result = await fc.check(property, {
+      numRuns: Number(CONVERGE_RUNS),
+      ...(CONVERGE_SEED !== undefined && { seed: Number(CONVERGE_SEED) }),
+      ...(CONVERGE_PATH !== undefined && { path: CONVERGE_PATH }),
+      endOnFailure: CONVERGE_SHRINK === "off",
+    });
+    const { user, system } = process.cpuUsage(before);
+    const seconds = ((user + system) / 1e6).toFixed(1);
+    say(table(runs, held), `  in ${seconds} s of processor time, with seed ${result.seed}`);
+    if (!result.failed) return;
+
+    const [least]: readonly (Scenario | undefined)[] = result.counterexample ?? [];
+    if (least === undefined) throw new Error(fc.defaultReportMessage(result));
+    const { violations, story } = await run(least, true);
+    say(
+      JSON.stringify(least, undefined, 2),
+      ...story,
+      ...violations,
+      `again: CONVERGE_SEED=${result.seed} CONVERGE_PATH=${result.counterexamplePath} npm run converge`,
+    );
+    expect(violations).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
+test("the same scenario is the same run", async () => {
+  const some = fc.sample(scenario, { seed: 1, numRuns: 20 });
+  for (const one of some) {
+    const first = await run(one, true);
+    const second = await run(one, true);
+    expect(second).toEqual(first);
+  }
+});

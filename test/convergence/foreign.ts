@@ -10,7 +10,8 @@ import type { Zone } from "./zone.ts";
 export interface Foreign {
   /** What is in the zone before anything begins. */
   seed(scenario: Scenario): void;
-  act(kind: Extract<StepKind, `foreign: ${string}` | `by hand: ${string}`>, who: number): void;
+  /** Does nothing for the steps of others. */
+  act(kind: StepKind, who: number): void;
   /** Takes away what stands in the way of our records. */
   clear(): void;
 }
@@ -21,16 +22,16 @@ export function byHand({
   zone,
   watching,
   tally,
-  weighted,
+  isWeighted,
 }: {
   readonly zone: Zone;
   readonly watching: Watch;
   readonly tally: Tally;
   /** The routing of our records, which others must share. */
-  readonly weighted: boolean;
+  readonly isWeighted: boolean;
 }): Foreign {
   const inTheWay = new Map<string, readonly ZoneRecord[]>();
-  const routed = weighted ? { weight: 1 } : { multiValueAnswer: true };
+  const routed = isWeighted ? { weight: 1 } : { multiValueAnswer: true };
   const put = (records: readonly ZoneRecord[]): boolean =>
     zone.edit(records.map((record) => ({ action: "UPSERT", record })));
   const takeAway = (name: string): void => {
@@ -59,20 +60,19 @@ export function byHand({
 
   return {
     seed({ leftovers, others }) {
-      for (let n = 0; n < leftovers; n += 1) {
-        const setIdentifier = `ecs-discovery-1/${instanceOf(0)}/${instance(900 + n)}`;
-        put([{ ...other(n, `old-${n}.${ZONE}.`, 10), setIdentifier }]);
-      }
-      const records = Array.from({ length: others }, (_, n) => ({
-        ...other(n % 200, `z${n}.${ZONE}.`, 300),
-      }));
-      for (let from = 0; from < others; from += 400) put(records.slice(from, from + 400));
+      zone.fill([
+        ...Array.from({ length: leftovers }, (_, n) => ({
+          ...other(n, `old-${n}.${ZONE}.`, 10),
+          setIdentifier: `ecs-discovery-1/${instanceOf(0)}/${instance(900 + n)}`,
+        })),
+        ...Array.from({ length: others }, (_, n) => other(n % 200, `z${n}.${ZONE}.`, 300)),
+      ]);
     },
     act(kind, who) {
       const name = `${SERVICES[who % SERVICES.length]}.${ZONE}.`;
       switch (kind) {
         case "foreign: another TTL": {
-          if (!weighted) return;
+          if (!isWeighted) return;
           // The whole group at once: Route 53 takes it in no other way.
           const group = zone
             .records()
@@ -130,7 +130,7 @@ export function byHand({
           const record = ours(who);
           if (record === undefined) return;
           const values = record.type === "A" ? ["172.16.9.9"] : record.values;
-          const changed = { ...record, values, ...(weighted && { weight: 77 }) };
+          const changed = { ...record, values, ...(isWeighted && { weight: 77 }) };
           if (put([changed])) tally.count(`${kind}, done`);
         }
       }

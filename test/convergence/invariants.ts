@@ -4,6 +4,7 @@ import { Fatal, Unavailable } from "../../lib/core/failure.ts";
 import type { Clock } from "../../lib/flow/clock.ts";
 import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
 import { ZONE } from "../support/build.ts";
+import type { Containers } from "./containers.ts";
 import type { Box } from "./engine.ts";
 import { contentOf, type Expected, instanceOf, type Made, recordsFor } from "./hosts.ts";
 import type { Landed } from "./zone.ts";
@@ -31,7 +32,7 @@ export interface Watch {
   /** This host's agent was asked to stop, and to take its records with it. */
   removes(host: number): void;
   landed(what: Landed): void;
-  ended(host: number, ending: Ending, known: { readonly denied: boolean }): void;
+  ended(host: number, ending: Ending, known: { readonly wasDenied: boolean }): void;
   /** Somebody set another TTL at the name: from now on the agents may keep to that one. */
   otherTtl(name: string): void;
   /** The zone must be right now. */
@@ -50,30 +51,29 @@ export function watch({
   rules,
   containers,
   boxOf,
-  isTaskUp,
   records,
 }: {
   readonly clock: Clock;
   readonly rules: RecordRules;
-  readonly containers: () => Iterable<Made>;
+  readonly containers: Pick<Containers, "all" | "byId" | "taskOf">;
   readonly boxOf: (one: Made) => Box | undefined;
-  /** Its ECS agent has an address for its task, and does not say that it has stopped. */
-  readonly isTaskUp: (one: Made) => boolean;
   readonly records: () => readonly ZoneRecord[];
 }): Watch {
   const violations: string[] = [];
   const spans = new Map<ContainerId, Span>();
   const signalledAtMs = new Map<ContainerId, number>();
   const otherTtls = new Set<string>();
-  /** When each record was last written or removed by an agent. */
-  const byId = (id: ContainerId): Made | undefined =>
-    [...containers()].find((one) => one.id === id);
   const violate = (rule: string, what: string): void =>
     void violations.push(`${rule} at ${clock.now().toFixed(0)} ms: ${what}`);
 
+  /** Its ECS agent has an address for its task, and does not say that it has stopped. */
+  const isTaskUp = (one: Made): boolean => {
+    const task = containers.taskOf(one);
+    return task !== undefined && !task.stopped && clock.now() >= task.addressFromMs;
+  };
   const isUp = (one: Made): boolean => {
     const box = boxOf(one);
-    return box !== undefined && box.running && !box.paused && isTaskUp(one);
+    return box?.running === true && !box.paused && isTaskUp(one);
   };
   const isUnhealthy = (one: Made): boolean =>
     rules.health === "docker" && boxOf(one)?.health === "unhealthy";
@@ -86,7 +86,7 @@ export function watch({
   const serves = (one: Made): boolean => isUp(one) && isHealthy(one) && !wasSignalled(one);
 
   const changed = (id: ContainerId): void => {
-    const one = byId(id);
+    const one = containers.byId(id);
     if (one === undefined || !serves(one)) spans.delete(id);
     else if (!spans.has(id)) {
       spans.set(id, {
@@ -126,7 +126,7 @@ export function watch({
       if (span?.isInspected) span.knownSinceMs = Math.min(span.knownSinceMs, clock.now());
     },
     removes(host) {
-      for (const one of containers()) if (one.host === host) spans.delete(one.id);
+      for (const one of containers.all()) if (one.host === host) spans.delete(one.id);
     },
     landed({ host, askedAtMs, applied }) {
       const now = new Map(records().map((record) => [keyOf(record), record]));
@@ -134,7 +134,7 @@ export function watch({
         if (!isOwn(record, host) || (previous !== undefined && !isOwn(previous, host))) {
           violate("(a) not its own", `host ${host} sends ${action} ${keyOf(record)}`);
         }
-        const mine = [...containers()].filter((one) => one.host === host);
+        const mine = containers.all().filter((one) => one.host === host);
         const wanted = mine.flatMap((one) =>
           recordsFor(one, rules)
             .filter(({ key }) => key === keyOf(record))
@@ -160,9 +160,11 @@ export function watch({
         }
       }
     },
-    ended(host, { code, why, cause }, { denied }) {
+    ended(host, { code, why, cause }, { wasDenied }) {
       const isKnown =
-        code === 0 ? why === "asked to stop" : why.includes("drain") || isKnownCause(cause, denied);
+        code === 0
+          ? why === "asked to stop"
+          : why.includes("drain") || isKnownCause(cause, wasDenied);
       if (!isKnown) {
         const text = cause instanceof Error ? `${cause.stack}` : String(cause);
         violate("(d) unknown ending", `host ${host}, code ${code}, ${why}: ${text}`);
@@ -174,7 +176,7 @@ export function watch({
       const may = new Map<string, Set<string>>();
       const add = (to: typeof must, { key, content }: Expected) =>
         void to.set(key, (to.get(key) ?? new Set()).add(content));
-      const all = [...containers()];
+      const all = containers.all();
       for (const one of all.filter(serves)) {
         for (const expected of recordsFor(one, rules)) add(must, expected);
       }
@@ -215,11 +217,12 @@ export function watch({
 }
 
 /** What may end a process: an outside system beyond the patience, a broken stream, or what an operator must mend. */
-function isKnownCause(cause: unknown, denied: boolean): boolean {
+function isKnownCause(cause: unknown, wasDenied: boolean): boolean {
   if (cause instanceof Unavailable) return cause.message.startsWith("Docker cut its event stream");
   if (cause instanceof Fatal) {
     return (
-      cause.message.startsWith("the start is refused") || (denied && /denied/.test(cause.message))
+      cause.message.startsWith("the start is refused") ||
+      (wasDenied && /denied/.test(cause.message))
     );
   }
   return (

@@ -88,18 +88,36 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   stopsInMs: mostly<number | undefined>(2_000, 20, 30_000, undefined),
 });
 
+/** Faults matter where something happens meanwhile, so most of it happens soon after one of a few moments. */
+const ROUND_MS = 30_000;
+const moment = (untilMs: number): fc.Arbitrary<number> =>
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(fc.nat({ max: untilMs / ROUND_MS - 1 }), fc.nat({ max: 4_000 }))
+        .map(([round, afterMs]) => round * ROUND_MS + afterMs),
+    },
+    { weight: 1, arbitrary: fc.nat({ max: untilMs }) },
+  );
+
+const ofContainers = stepKinds.filter((kind) => kind.startsWith("container: "));
+
 const step: fc.Arbitrary<Step> = fc.record({
-  atMs: fc.nat({ max: LAST_MS }),
-  kind: fc.constantFrom(...stepKinds),
+  atMs: moment(LAST_MS),
+  kind: fc.oneof(fc.constantFrom(...ofContainers), fc.constantFrom(...stepKinds)),
   who: fc.nat({ max: 1_000 }),
 });
 
 const window: fc.Arbitrary<Window> = fc.record({
   kind: fc.constantFrom(...windowKinds),
   host: fc.nat({ max: HOSTS - 1 }),
-  fromMs: fc.oneof(fc.constant(0), fc.nat({ max: LAST_MS - LONGEST_FAULT_MS })),
-  lengthMs: fc.integer({ min: 100, max: LONGEST_FAULT_MS }),
-  chance: fc.constantFrom(1, 0.5, 0.2),
+  fromMs: moment(LAST_MS - LONGEST_FAULT_MS),
+  lengthMs: fc.oneof(
+    fc.integer({ min: 100, max: 5_000 }),
+    fc.integer({ min: 100, max: LONGEST_FAULT_MS }),
+  ),
+  chance: fc.constantFrom(1, 1, 0.5, 0.2),
 });
 
 export const scenario: fc.Arbitrary<Scenario> = fc.record({

@@ -1,0 +1,117 @@
+import { DEFAULT_STOP_SIGNAL } from "../../lib/core/life.ts";
+import type { AgentHost } from "./agent.ts";
+import type { Containers } from "./containers.ts";
+import type { Engine } from "./engine.ts";
+import type { Foreign } from "./foreign.ts";
+import type { Made } from "./hosts.ts";
+import type { Disk } from "./journal.ts";
+import type { Step, StepKind } from "./scenario.ts";
+
+const HANGUP = 1;
+
+/** One host and what runs on it. */
+export interface Host {
+  readonly engine: Engine;
+  readonly agent: AgentHost;
+  readonly disk: Disk;
+  /** Changes with each boot. */
+  boot: number;
+}
+
+/** Lets one step happen, now. */
+export function stepper({
+  clock,
+  hosts,
+  containers,
+  foreign,
+  asked,
+}: {
+  readonly clock: { now(): number; at(ms: number, act: () => void): void };
+  readonly hosts: readonly Host[];
+  readonly containers: Containers;
+  readonly foreign: Foreign;
+  /** This host's agent is asked to stop. */
+  readonly asked: (host: number) => void;
+}): (step: Step) => void {
+  const later = (ms: number, act: () => void): void => clock.at(clock.now() + ms, act);
+
+  /** Sends its stop signal; `then` once it has ended by that, and not by anything else before. */
+  const stop = (engine: Engine, { id, stopsInMs }: Made, then = () => {}): void => {
+    engine.signal(id, DEFAULT_STOP_SIGNAL);
+    const starts = engine.boxes.get(id)?.starts;
+    if (stopsInMs === undefined) return;
+    later(stopsInMs, () => {
+      const box = engine.boxes.get(id);
+      if (!box?.running || box.starts !== starts) return;
+      engine.die(id);
+      then();
+    });
+  };
+
+  return ({ kind, who }) => {
+    const all = containers.all();
+    const one = all[who % all.length];
+    const hostNumber = who % hosts.length;
+    const host = hosts[hostNumber];
+    const engine = hosts[one?.host ?? 0]?.engine;
+    if (one === undefined || host === undefined || engine === undefined) return;
+    const { id } = one;
+    const startSoon = () => later((who % 7) * 300 + 5, () => containers.start(one));
+    const hands = (): void => foreign.act(kind, who);
+
+    const steps: Readonly<Record<StepKind, () => void>> = {
+      "container: crash": () => engine.die(id),
+      "container: crash and start again"() {
+        engine.die(id);
+        startSoon();
+      },
+      "container: stop": () => stop(engine, one),
+      "container: stop and start again": () => stop(engine, one, startSoon),
+      "container: other signal": () => engine.signal(id, HANGUP),
+      "container: remove"() {
+        engine.die(id);
+        engine.remove(id);
+      },
+      "container: pause": () => engine.pause(id),
+      "container: unpause": () => engine.unpause(id),
+      "container: ill": () => engine.turn(id, false),
+      "container: well": () => engine.turn(id, true),
+      "container: replaced by a new one"() {
+        containers.start(containers.make({ ...one, startsAtMs: clock.now(), isSidecar: false }));
+        stop(engine, one);
+      },
+      "docker: stream cut": () => host.engine.cut(),
+      "docker: restart": () => host.engine.restart(),
+      "agent: killed": () => host.agent.kill(),
+      "agent: killed before a call": () => host.agent.killAt(1 + (who % 40), "before"),
+      "agent: killed after a call": () => host.agent.killAt(1 + (who % 40), "after"),
+      "agent: SIGTERM"() {
+        asked(hostNumber);
+        host.agent.signal("SIGTERM");
+      },
+      "agent: two signals"() {
+        asked(hostNumber);
+        host.agent.signal("SIGINT");
+        host.agent.signal("SIGTERM");
+      },
+      "host: reboot"() {
+        host.agent.kill();
+        host.engine.restart();
+        host.disk.forget(who % 4);
+        host.boot += 1;
+      },
+      "journal: garbage": () =>
+        host.disk.spoil(who % 2 === 0 ? "{}\n" : '{"format":1,"published":['),
+      "journal: lost": () => host.disk.spoil(undefined),
+      "foreign: another TTL": hands,
+      "foreign: another host's record": hands,
+      "foreign: simple record in the way": hands,
+      "foreign: CNAME in the way": hands,
+      "foreign: name filled up": hands,
+      "foreign: gone again": hands,
+      "by hand: our record deleted": hands,
+      "by hand: our record edited": hands,
+    };
+    steps[kind]();
+  };
+}
