@@ -22,6 +22,11 @@ export function disk({
 }): Disk {
   /** Each file's texts, the newest last. */
   const files = new Map<string, readonly (string | undefined)[]>();
+  /**
+   * Files that a write and a removal could not replace. A disk that becomes writable again just while the agent is dead
+   * would let the next start believe one: such a disk stays read-only until a start has met that.
+   */
+  const stale = new Map<string, "unread" | "read">();
   const put = (name: string, text: string | undefined): void =>
     void files.set(name, [...(files.get(name) ?? []), text].slice(-8));
 
@@ -29,11 +34,15 @@ export function disk({
     store: (name) => ({
       async read() {
         await clock.sleep(1);
+        if (stale.has(name)) stale.set(name, "read");
         return files.get(name)?.at(-1);
       },
       async write(text) {
         const fault = faults.befall(["journal: disk full", "journal: read-only"], host);
         await clock.sleep(1);
+        const wasStale = stale.get(name);
+        stale.delete(name);
+        if (wasStale === "read") throw new Error("EROFS: read-only file system");
         if (fault === "journal: disk full") throw new Error("ENOSPC: no space left on device");
         if (fault === "journal: read-only") throw new Error("EROFS: read-only file system");
         put(name, text);
@@ -41,7 +50,10 @@ export function disk({
       async remove() {
         const fault = faults.befall(["journal: read-only"], host);
         await clock.sleep(1);
-        if (fault !== undefined) throw new Error("EROFS: read-only file system");
+        if (fault !== undefined) {
+          stale.set(name, "unread");
+          throw new Error("EROFS: read-only file system");
+        }
         put(name, undefined);
       },
     }),
