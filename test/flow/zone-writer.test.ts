@@ -325,6 +325,25 @@ describe("refusals", () => {
     expect(zone.weighted()).toHaveLength(99);
     expect(requests).toBeLessThanOrEqual(Math.ceil(Math.log2(100)) + 2);
   });
+
+  it("while it looks for the one to blame, sends nothing that is not wanted any more", async () => {
+    const zone = rulesZone();
+    const { submit } = zone;
+    const bad = record(42);
+    const { writer, want, drop, stop, clock } = bench([record(1), record(2)], { zone });
+    zone.submit = async (batch) => {
+      if (batch.every((change) => keyOf(change.record) !== keyOf(bad))) return submit(batch);
+      // Meanwhile the container of the one starts again, and that of another one ends.
+      want(record(1));
+      drop(record(3));
+      return { kind: "refused", message: "[protected]" };
+    };
+    want(record(2), record(3), bad);
+    void writer.run(stop.signal);
+    await clock.advance(1_000);
+    expect(zone.batches).toEqual([]);
+    expect(sorted(zone.weighted())).toEqual([record(1), record(2)]);
+  });
 });
 
 describe("a change of routing", () => {
