@@ -322,7 +322,8 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
 
   /**
    * Halves a refused batch until one change is to blame: about log2 n requests. Halves that are not tried on the way
-   * are still part of the difference, so the next batch carries them.
+   * are still part of the difference, so the next batch carries them. Should one of the suspects not be wanted any more,
+   * the next batch, without it, begins anew.
    */
   const isolate = async (
     batch: readonly Change[],
@@ -332,7 +333,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     let suspects = batch;
     let words = message;
     while (suspects.length > 1) {
-      if (stop.aborted) return;
+      if (stop.aborted || !areDue(suspects)) return;
       const half = suspects.slice(0, Math.ceil(suspects.length / 2));
       const submission = await send(half);
       if (submission.kind === "accepted") {
@@ -356,6 +357,14 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     if (sendable.length === 0 || rate.waitMs() > 0) overdueSinceMs = undefined;
     else overdueSinceMs ??= clock.now();
     return sendable;
+  };
+
+  const areDue = (changes: readonly Change[]): boolean => {
+    const now = new Map(due().map((change) => [keyOf(change.record), change]));
+    return changes.every(({ action, record }) => {
+      const change = now.get(keyOf(record));
+      return change?.action === action && sameRecord(change.record, record);
+    });
   };
 
   const names = (): Set<string> =>
