@@ -52,3 +52,6 @@ export const BOUND_MS =
 
 /** Every container and every name has been looked at again in this time. */
 export const QUIET_MS = ms(FLAGS.resync + 10);
+
+/** While nothing fails, the zone follows within this: some requests, and a health check's first probe. */
+export const PROMPT_MS = ms(12);

@@ -39,6 +39,9 @@ export interface Watch {
   settled(): void;
 }
 
+/** What is planned goes into the journal before it is asked for. */
+const JOURNAL_MS = 5;
+
 /** For how long a container has been serving, and since when the agent of its host must know it. */
 interface Span {
   readonly sinceMs: number;
@@ -150,7 +153,7 @@ export function watch({
         for (const { one } of wanted) {
           const span = spans.get(one.id);
           if (now.has(keyOf(record)) || span === undefined || !serves(one)) continue;
-          if (span.knownSinceMs >= askedAtMs) continue;
+          if (span.knownSinceMs + JOURNAL_MS >= askedAtMs) continue;
           violate(
             "(b) removed while it serves",
             `host ${host} removes ${keyOf(record)}, asked at ${askedAtMs.toFixed(0)}; ` +

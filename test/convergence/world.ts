@@ -9,7 +9,7 @@ import { containers } from "./containers.ts";
 import { ecs } from "./ecs.ts";
 import { type Engine, engine } from "./engine.ts";
 import { faults } from "./faults.ts";
-import { BOUND_MS, FLAGS, QUIET_MS } from "./flags.ts";
+import { BOUND_MS, FLAGS, PROMPT_MS, QUIET_MS } from "./flags.ts";
 import { byHand } from "./foreign.ts";
 import { hostAddress, instanceOf, type Made } from "./hosts.ts";
 import { watch } from "./invariants.ts";
@@ -105,12 +105,32 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   if (!isWrong() && route53.sent() > sent) {
     watching.violate("(c) not quiet", `${route53.sent() - sent} batches sent after the bound`);
   }
+  flicker();
+  await clock.pass(clock.now() + PROMPT_MS, isWrong);
+  if (!isWrong()) watching.settled();
   return {
     violations: watching.violations,
     held: held.kinds,
     story,
     fingerprint: JSON.stringify([route53.sent(), route53.records().map(shown)]),
   };
+
+  /** Some containers end and start in quick succession. Nothing fails, so no resync is needed to see it. */
+  function flicker(): void {
+    const random = chanceOf(3);
+    tell(() => "-- containers flicker");
+    for (const one of all.all().filter(() => random() < 0.5)) {
+      const engineOf = engines[one.host];
+      let atMs = clock.now();
+      for (let n = 1 + Math.floor(random() * 4); n > 0; n -= 1) {
+        atMs += random() * 60;
+        clock.at(atMs, () => {
+          if (engineOf?.boxes.get(one.id)?.running) engineOf.die(one.id);
+          else all.start(one);
+        });
+      }
+    }
+  }
 
   function newHost(number: number): Host {
     const docker = engine({
