@@ -61,7 +61,7 @@ export function made(plan: Plan, n: number, taskNumber: number): Made {
 }
 
 /** Addresses are given out again and again: a task that has stopped shares its own with a later one. */
-export const addressesOf = ({ mode, host, taskNumber, hasIpv6 }: Made) => {
+const addressesOf = ({ mode, host, taskNumber, hasIpv6 }: Made) => {
   if (mode === "bridge") return { ipv4: hostAddress(host) };
   const end = taskNumber % 5;
   return { ipv4: `10.${host}.0.${end}`, ...(hasIpv6 && { ipv6: `2001:db8::${host}:${end}` }) };

@@ -3,7 +3,7 @@ import { type Window, type WindowKind, windowKinds } from "./faults.ts";
 import type { Plan } from "./hosts.ts";
 
 /** Something that happens at one moment. `who` picks a container, a host or a record, among those that there are. */
-export const stepKinds = [
+const stepKinds = [
   "container: crash",
   "container: crash and start again",
   "container: stop",
@@ -61,7 +61,7 @@ export interface Scenario {
 }
 
 export const SERVICES = ["web", "api"] as const;
-export const HOSTS = 3;
+const HOSTS = 3;
 /** Nothing happens, and no fault lasts, after this. */
 export const LAST_MS = 240_000;
 const LONGEST_FAULT_MS = 60_000;
