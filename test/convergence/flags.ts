@@ -26,6 +26,7 @@ export const FLAGS: DiscoverConfig = {
   routing: "weighted",
   once: false,
   force: false,
+  statusAddress: undefined,
 };
 
 const ms = (seconds: number): number => seconds * 1000;

@@ -1,8 +1,8 @@
 import { keyOf, type RecordSet } from "../../../lib/core/record-set.ts";
-import { virtualAgent } from "./agent.ts";
-import { virtualBaseline } from "./baseline.ts";
 import { chance } from "../../support/chance.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
+import { virtualAgent } from "./agent.ts";
+import { virtualBaseline } from "./baseline.ts";
 import { instanceOf, recordOf, ZONE_NAME } from "./records.ts";
 import { type Counts, inZone, virtualRoute53 } from "./route53.ts";
 

@@ -1,6 +1,6 @@
-import { virtualAgent } from "./agent.ts";
 import { chance } from "../../support/chance.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
+import { virtualAgent } from "./agent.ts";
 import { instanceOf, recordOf, ZONE_NAME } from "./records.ts";
 import { changeRequests, total, virtualRoute53 } from "./route53.ts";
 

@@ -1,9 +1,9 @@
 import { findPublished } from "../../../agent/published.ts";
 import { keyOf } from "../../../lib/core/record-set.ts";
 import { journalKeeper } from "../../../lib/flow/journal.ts";
-import { virtualAgent } from "./agent.ts";
 import { chance } from "../../support/chance.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
+import { virtualAgent } from "./agent.ts";
 import { instanceOf, recordOf, ZONE_NAME } from "./records.ts";
 import { changeRequests, inZone, total, virtualRoute53 } from "./route53.ts";
 
