@@ -8,7 +8,7 @@ import { agentHost } from "./agent.ts";
 import { containers } from "./containers.ts";
 import { ecs } from "./ecs.ts";
 import { type Engine, engine } from "./engine.ts";
-import { faults } from "./faults.ts";
+import { faults, type Window } from "./faults.ts";
 import { BOUND_MS, FLAGS, PROMPT_MS, QUIET_MS } from "./flags.ts";
 import { byHand } from "./foreign.ts";
 import { hostAddress, instanceOf, type Made } from "./hosts.ts";
@@ -29,6 +29,15 @@ export interface Outcome {
   readonly fingerprint: string;
 }
 
+/** What an event says is lost, but not that there was one: the agent looks at every container, at once. */
+const UNREADABLE_FLICKER: Window = {
+  kind: "docker: events unreadable",
+  host: 0,
+  fromMs: LAST_MS + BOUND_MS + QUIET_MS,
+  lengthMs: PROMPT_MS,
+  chance: 1,
+};
+
 /** Runs the scenario to its end, in virtual time. The same scenario is the same run. */
 export async function run(scenario: Scenario, isTold = false): Promise<Outcome> {
   const clock = virtualClock();
@@ -38,8 +47,12 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   const tell = (text: () => string): void => {
     if (isTold) story.push(`${clock.now().toFixed(0).padStart(7)} ${text()}`);
   };
-  const { windows, routing, allUnhealthy, health, onStop, workers } = scenario;
+  const { routing, allUnhealthy, health, onStop, workers } = scenario;
   const rules = { ...FLAGS, routing, allUnhealthy, health, onStop, workers };
+  const windows = [
+    ...scenario.windows.map((one) => ({ ...one, host: one.host % scenario.hosts })),
+    ...(scenario.seed % 3 === 0 ? [UNREADABLE_FLICKER] : []),
+  ];
   const happens = faults({ windows, clock, random: chanceOf(1), tally: held });
 
   const engines: Engine[] = [];
