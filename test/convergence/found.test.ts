@@ -58,6 +58,23 @@ test.each<readonly [string, Partial<Scenario>]>([
       steps: [step(10_000, "agent: killed"), step(10_050, "container: crash", 0)],
     },
   ],
+  [
+    "a container that is looked at while an unreadable event tells of its end is looked at again",
+    {
+      seed: 1710162717,
+      hosts: 2,
+      workers: 1,
+      leftovers: 1,
+      plans: [
+        plan({ host: 1, hasBadName: true, weight: 5, addressAfterMs: 3000, stopsInMs: 30000 }),
+        plan({ hasBadName: true, mode: "no task", hasCheck: true, weight: 5 }),
+        plan({ names: ["web", "api"], isWell: false }),
+        plan({ host: 1, isSidecar: true }),
+      ],
+      steps: [step(80, "container: crash and start again", 662)],
+      windows: [],
+    },
+  ],
 ])("%s", async (_, over) => {
   const { violations, story } = await run(scenario(over), true);
   expect(violations.length > 0 ? [...violations, ...story] : []).toEqual([]);
