@@ -11,7 +11,7 @@ import { type WriterPorts, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/io/route53.ts";
 import { startRefusal } from "../bulk-deletes.ts";
 import { containersOf } from "../containers.ts";
-import { systemEdges } from "../edges.ts";
+import { type Edges, systemEdges } from "../edges.ts";
 import type { Surroundings } from "../modes.ts";
 import { findPublished, openJournal } from "../published.ts";
 import { together } from "../supervise.ts";
@@ -31,7 +31,7 @@ const SUMMED_MS = 60_000;
 export async function discover(
   config: DiscoverConfig,
   { stop, clock, random, log, env }: Surroundings,
-  edges = systemEdges(config, env),
+  edges: Edges = systemEdges(config, env),
 ): Promise<void> {
   const patienceMs = config.patience * 1000;
   const sumUp = summed<string>({ clock, windowMs: SUMMED_MS, stop: stop.signal });

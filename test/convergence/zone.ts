@@ -1,6 +1,6 @@
 import type { InstanceId } from "../../lib/core/arn.ts";
 import { Fatal, Unavailable } from "../../lib/core/failure.ts";
-import { isOwn } from "../../lib/core/own-record.ts";
+import { isOwn, isStrange, type Whose } from "../../lib/core/own-record.ts";
 import { type Step, stepsOf } from "../../lib/core/plan.ts";
 import { type RecordSet, recordTypes } from "../../lib/core/record-set.ts";
 import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
@@ -136,7 +136,7 @@ export function zone({
     }
   };
 
-  const ownAmong = (owner: InstanceId, records: readonly ZoneRecord[]): readonly RecordSet[] =>
+  const ownAmong = (owner: Whose, records: readonly ZoneRecord[]): readonly RecordSet[] =>
     records.flatMap(({ name, type, ttlSeconds, values, setIdentifier = "", weight, ...rest }) => {
       const known = recordTypes.find((one) => one === type);
       if (known === undefined || (weight === undefined && rest.multiValueAnswer !== true))
@@ -193,6 +193,13 @@ export function zone({
             const { records, next } = listed.page;
             return {
               own: ownAmong(owner, records),
+              strange: records
+                .map(({ name: absolute, type, setIdentifier = "" }) => ({
+                  name: plain(absolute),
+                  type,
+                  setIdentifier,
+                }))
+                .filter((record) => isStrange(record, zoneName)),
               instances: instancesAmong(records),
               ...(next !== undefined && {
                 next: {

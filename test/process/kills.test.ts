@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { expect, it } from "@jest/globals";
 import type Docker from "dockerode";
 import type { Random } from "../../lib/flow/clock.ts";
-import { chance } from "../bench/virtual/chance.ts";
 import type { AgentProcess, LogLine } from "../support/agent-process.ts";
+import { chance } from "../support/chance.ts";
 import { type EngineLab, engineLab, newTaskLabel } from "../support/lab.ts";
 import { seedFrom } from "../support/seed.ts";
 

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import Docker from "dockerode";
 import { systemClock } from "../../lib/flow/clock.ts";
 import { route53StandIn } from "../../lib/sandbox/route53.ts";
-import { chance } from "../bench/virtual/chance.ts";
+import { chance } from "../support/chance.ts";
 import setUpEngine from "../support/engine-setup.ts";
 import { supervised } from "../support/supervised.ts";
 import { faults } from "./faults.ts";
