@@ -1,10 +1,12 @@
+import { writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { sbomOf } from "./sbom.ts";
 
 /** dockerode's SSH transport and BuildKit session are never used here. */
 const UNUSED = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
 
-/** The agent and all that it needs as one file, dist/agent.mjs, with its source map beside it. */
-await build({
+/** The agent and all that it needs as one file, dist/agent.mjs, with its source map and its bill of materials beside it. */
+const { metafile } = await build({
   entryPoints: ["agent/main.ts"],
   outfile: "dist/agent.mjs",
   bundle: true,
@@ -13,7 +15,10 @@ await build({
   format: "esm",
   minify: true,
   sourcemap: "linked",
+  // Lines lead to the sources of this version; the sources need not travel along.
+  sourcesContent: false,
   legalComments: "linked",
+  metafile: true,
   logLevel: "info",
   banner: {
     // What is CommonJS inside asks for these.
@@ -39,3 +44,4 @@ await build({
     },
   ],
 });
+await writeFile("dist/agent.cdx.json", `${JSON.stringify(await sbomOf(metafile), null, 1)}\n`);
