@@ -1,14 +1,11 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, openSync } from "node:fs";
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import Docker from "dockerode";
 import { installPackages, isRootOnDebian } from "./debian.ts";
 import { TEST_IMAGE } from "./engine.ts";
-
-const run = promisify(execFile);
+import { hasImage, importImage } from "./local-image.ts";
 
 /** Jest's globalSetup of the engine tests: a Docker engine that answers, and an image to run on it. */
 export default async function setup(): Promise<void> {
@@ -63,13 +60,9 @@ async function startEngine(docker: Docker): Promise<void> {
  * machine has none of those for Docker's platform (macOS), busybox is pulled and tagged.
  */
 async function buildImage(docker: Docker): Promise<void> {
-  const present = await docker
-    .getImage(TEST_IMAGE)
-    .inspect()
-    .catch(() => undefined);
-  if (present !== undefined) return;
-  const [repo, tag] = TEST_IMAGE.split(":") as [string, string];
+  if (await hasImage(docker, TEST_IMAGE)) return;
   if (process.platform !== "linux") {
+    const [repo, tag] = TEST_IMAGE.split(":") as [string, string];
     const pulled = await docker.pull("busybox:stable");
     await new Promise((resolve, reject) =>
       docker.modem.followProgress(pulled, (error) => (error ? reject(error) : resolve(undefined))),
@@ -77,26 +70,11 @@ async function buildImage(docker: Docker): Promise<void> {
     await docker.getImage("busybox:stable").tag({ repo, tag });
     return;
   }
-  const root = await mkdtemp(join(tmpdir(), "ecs-discovery-agent-image-"));
-  try {
-    for (const program of ["/bin/sh", "/bin/sleep", "/bin/cat"]) {
-      const { stdout } = await run("ldd", [program]);
-      const libraries = stdout.match(/\/\S+/g) ?? [];
-      for (const file of [program, ...libraries.filter((name) => !name.endsWith(":"))]) {
-        await mkdir(join(root, dirname(file)), { recursive: true });
-        await cp(file, join(root, file), { dereference: true });
-      }
-    }
-    await mkdir(join(root, "tmp"));
-    const tar = spawn("tar", ["-C", root, "-cf", "-", "."], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const importing = await docker.importImage(tar.stdout, { repo, tag, changes: "ENV PATH=/bin" });
-    for await (const _ of importing) {
-      // The answer ends when the image is there.
-    }
-    await docker.getImage(TEST_IMAGE).inspect();
-  } finally {
-    await rm(root, { recursive: true, force: true });
-  }
+  await importImage(docker, TEST_IMAGE, {
+    environment: { PATH: "/bin" },
+    async fill(root) {
+      for (const program of ["/bin/sh", "/bin/sleep", "/bin/cat"]) await root.program(program);
+      await root.folder("/tmp");
+    },
+  });
 }

@@ -164,6 +164,7 @@ export async function engineLab({
   stack.defer(() => proxy.close());
   const network = await docker.createNetwork({ Name: named("network") });
   stack.defer(() => network.remove());
+  stack.defer(() => removeVolumes(docker, named("")));
   stack.defer(() => removeContainers(docker, labLabel));
 
   const engine = dockerEngine(at);
@@ -332,6 +333,11 @@ async function removeContainers(docker: Docker, label: string): Promise<void> {
         }),
     ),
   );
+}
+
+async function removeVolumes(docker: Docker, prefix: string): Promise<void> {
+  const { Volumes: all } = await docker.listVolumes({ filters: { name: [prefix] } });
+  await Promise.all((all ?? []).map(({ Name }) => docker.getVolume(Name).remove()));
 }
 
 async function expectedRecords(
