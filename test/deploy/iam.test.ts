@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it, test } from "@jest/globals";
+import { recordTypes } from "../../lib/core/record-set.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
+
+interface Statement {
+  readonly Action: string | readonly string[];
+  readonly Resource: string;
+  readonly Condition?: Readonly<
+    Record<string, Readonly<Record<string, string | readonly string[]>>>
+  >;
+}
+const statements = (file: string): readonly Statement[] =>
+  (JSON.parse(read(`deploy/${file}`)) as { readonly Statement: readonly Statement[] }).Statement;
+const actionsOf = (file: string) =>
+  statements(file)
+    .flatMap(({ Action }) => Action)
+    .toSorted();
+
+/** The IAM actions of the commands that the edges send by this client of the SDK. */
+function actionsSent(client: string, prefix: string): readonly string[] {
+  const sources = readdirSync(new URL("lib/io/", ROOT)).map((file) => read(`lib/io/${file}`));
+  const imports = sources.flatMap((source) =>
+    [...source.matchAll(/import \{([^}]*)\} from "([^"]+)"/g)]
+      .filter(([, , from]) => from === `@aws-sdk/${client}`)
+      .flatMap(([, names = ""]) => names.split(",")),
+  );
+  const commands = imports.flatMap((name) => /^\s*(\w+)Command\s*$/.exec(name)?.[1] ?? []);
+  return [...new Set(commands)].map((command) => `${prefix}:${command}`);
+}
+
+test.each([["iam-agent.json", () => actionsSent("client-route-53", "route53")]] as const)(
+  "%s allows what the code asks of AWS, and nothing else",
+  (file, sent) => {
+    expect(sent().length).toBeGreaterThan(0);
+    expect(actionsOf(file)).toEqual(sent().toSorted());
+  },
+);
+
+describe.each([
+  ["iam-agent.json", ["UPSERT", "DELETE", "CREATE"]],
+  ["iam-sweep.json", ["DELETE"]],
+])("%s", (file, actions) => {
+  it("limits changes to our kinds of records below the zone, and by no condition that is true where its key is missing", () => {
+    const changes = statements(file).filter(
+      ({ Action }) => Action === "route53:ChangeResourceRecordSets",
+    );
+    const keys = [
+      "route53:ChangeResourceRecordSetsRecordTypes",
+      "route53:ChangeResourceRecordSetsActions",
+      "route53:ChangeResourceRecordSetsNormalizedRecordNames",
+    ] as const;
+    expect(changes.map(({ Condition }) => Condition)).toEqual([
+      {
+        "ForAllValues:StringEquals": { [keys[0]]: recordTypes, [keys[1]]: actions },
+        "ForAllValues:StringLike": { [keys[2]]: ["*.example.internal"] },
+        Null: Object.fromEntries(keys.map((key) => [key, "false"])),
+      },
+    ]);
+  });
+
+  it("reaches no other zone", () => {
+    const zones = statements(file)
+      .filter(({ Action }) => [Action].flat().some((action) => action.startsWith("route53:")))
+      .map(({ Resource }) => Resource);
+    expect([...new Set(zones)]).toEqual(["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]);
+  });
+});
