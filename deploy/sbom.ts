@@ -25,7 +25,7 @@ interface Sbom {
 /**
  * The bill of materials of a bundle, in CycloneDX: exactly the packages with code in it, each as npm knows it (version,
  * licence, hash). The same bundle gives the same text. Throws when npm does not know one of them.
- * npm's own choice will not do: `--omit=dev` leaves out what a development tool needs, too, such as zod.
+ * npm's own choice will not do: for it all of these are tools of development, since the bundle needs none of them.
  */
 export async function sbomOf(metafile: Metafile): Promise<Sbom> {
   const bundled = await packagesIn(metafile);
@@ -49,7 +49,9 @@ export async function sbomOf(metafile: Metafile): Promise<Sbom> {
     metadata: {
       component: { ...component, type: "application", name: root.replace(/@[^@]*$/, "") },
     },
-    components: components.filter((one) => bundled.has(one["bom-ref"])),
+    components: components
+      .filter((one) => bundled.has(one["bom-ref"]))
+      .map((one) => ({ ...one, scope: "required", properties: undefined })),
     dependencies: dependencies
       .filter(({ ref }) => ref === root || bundled.has(ref))
       .map(({ ref, dependsOn }) => ({
