@@ -35,7 +35,7 @@ export async function nodeBaseImage(docker: Docker): Promise<string | undefined>
         "root:x:0:0::/root:/bin/sh\nnode:x:1000:1000::/tmp:/bin/sh\n",
       );
       await root.write("/etc/group", "root:x:0:\nnode:x:1000:\n");
-      await root.folder("/tmp");
+      await root.temporary("/tmp");
     },
   });
   return tag;

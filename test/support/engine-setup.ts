@@ -74,7 +74,7 @@ async function buildImage(docker: Docker): Promise<void> {
     environment: { PATH: "/bin" },
     async fill(root) {
       for (const program of ["/bin/sh", "/bin/sleep", "/bin/cat"]) await root.program(program);
-      await root.folder("/tmp");
+      await root.temporary("/tmp");
     },
   });
 }

@@ -16,7 +16,8 @@ export interface ImageRoot {
   /** A new file with this text. */
   write(at: string, text: string): Promise<void>;
   link(at: string, target: string): Promise<void>;
-  folder(at: string): Promise<void>;
+  /** For everybody's files. */
+  temporary(at: string): Promise<void>;
 }
 
 /** Whether the engine has the image. */
@@ -85,8 +86,9 @@ function imageRoot(root: string): ImageRoot {
       await mkdir(join(root, dirname(at)), { recursive: true });
       await symlink(target, join(root, at));
     },
-    async folder(at) {
+    async temporary(at) {
       await mkdir(join(root, at), { recursive: true });
+      await chmod(join(root, at), 0o1777);
     },
   };
 }
