@@ -1,11 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { writeLicences } from "./licences.ts";
 import { sbomOf } from "./sbom.ts";
 
 /** dockerode's SSH transport and BuildKit session are never used here. */
 const UNUSED = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
 
-/** The agent and all that it needs as one file, dist/agent.mjs, with its source map and its bill of materials beside it. */
+/** The agent and all that it needs as one file, dist/agent.mjs; beside it its source map, bill of materials and licences. */
 const { metafile } = await build({
   entryPoints: ["agent/main.ts"],
   outfile: "dist/agent.mjs",
@@ -17,7 +18,8 @@ const { metafile } = await build({
   sourcemap: "linked",
   // Lines lead to the sources of this version; the sources need not travel along.
   sourcesContent: false,
-  legalComments: "linked",
+  // The licences' own texts stand beside it.
+  legalComments: "none",
   metafile: true,
   logLevel: "info",
   banner: {
@@ -45,3 +47,4 @@ const { metafile } = await build({
   ],
 });
 await writeFile("dist/agent.cdx.json", `${JSON.stringify(await sbomOf(metafile), null, 1)}\n`);
+writeLicences(metafile, "dist/agent.licences.txt");

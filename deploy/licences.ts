@@ -33,7 +33,9 @@ export interface BundledPackage {
  * Throws, with every problem there is, when a package names no licence, or none that is allowed.
  */
 export function bundledPackages(metafile: Metafile, root: string): readonly BundledPackage[] {
-  const folders = new Set(Object.keys(metafile.inputs).flatMap((path) => packageFolder(path) ?? []));
+  const folders = new Set(
+    Object.keys(metafile.inputs).flatMap((path) => packageFolder(path) ?? []),
+  );
   const packages = new Map<string, BundledPackage>();
   const problems: string[] = [];
   for (const folder of [...folders].toSorted()) {
@@ -43,7 +45,9 @@ export function bundledPackages(metafile: Metafile, root: string): readonly Bund
     const text = licenceText(join(root, folder));
     const licence = typeof license === "string" ? license : "none";
     if (!isAllowed(licence)) {
-      problems.push(`${name}@${version}: expected a licence of ${[...ALLOWED].join(", ")}, got ${licence}`);
+      problems.push(
+        `${name}@${version}: expected a licence of ${[...ALLOWED].join(", ")}, got ${licence}`,
+      );
     }
     packages.set(`${name}@${version}`, { name, version, licence, text: text ?? "" });
   }

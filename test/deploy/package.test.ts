@@ -42,8 +42,8 @@ it("npm pack takes the bundle and its papers, nothing else", () => {
     "LICENSE",
     "README.md",
     "dist/agent.cdx.json",
+    "dist/agent.licences.txt",
     "dist/agent.mjs",
-    "dist/agent.mjs.LEGAL.txt",
     "dist/agent.mjs.map",
     "package.json",
   ]);

@@ -53,8 +53,8 @@ describe("the image", () => {
     expect(Object.keys(files).toSorted()).toEqual([
       "LICENSE",
       "dist/agent.cdx.json",
+      "dist/agent.licences.txt",
       "dist/agent.mjs",
-      "dist/agent.mjs.LEGAL.txt",
       "dist/agent.mjs.map",
       "package.json",
     ]);
