@@ -19,7 +19,7 @@ LABEL org.opencontainers.image.title="ecs-discovery-agent" \
       org.opencontainers.image.base.name="${BASE_IMAGE}"
 ENV NODE_ENV=production
 COPY LICENSE package.json /app/
-COPY --from=build /src/dist /app/dist
+COPY --from=build /src/dist/agent.* /app/dist/
 # A new named volume takes its owner from here.
 COPY --from=build --chown=1000:1000 /src/state /var/lib/ecs-discovery-agent
 VOLUME /var/lib/ecs-discovery-agent

@@ -31,13 +31,17 @@ function actionsSent(client: string, prefix: string): readonly string[] {
   return [...new Set(commands)].map((command) => `${prefix}:${command}`);
 }
 
-test.each([["iam-agent.json", () => actionsSent("client-route-53", "route53")]] as const)(
-  "%s allows what the code asks of AWS, and nothing else",
-  (file, sent) => {
-    expect(sent().length).toBeGreaterThan(0);
-    expect(actionsOf(file)).toEqual(sent().toSorted());
-  },
-);
+const route53 = () => actionsSent("client-route-53", "route53");
+const ecs = () => actionsSent("client-ecs", "ecs");
+
+test.each([
+  ["iam-agent.json", [route53]],
+  ["iam-sweep.json", [route53, ecs]],
+])("%s allows what the code asks of AWS, and nothing else", (file, clients) => {
+  const sent = clients.map((actions) => actions());
+  for (const actions of sent) expect(actions).not.toEqual([]);
+  expect(actionsOf(file)).toEqual(sent.flat().toSorted());
+});
 
 describe.each([
   ["iam-agent.json", ["UPSERT", "DELETE", "CREATE"]],

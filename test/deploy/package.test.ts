@@ -94,3 +94,10 @@ it("the bill of materials names every package with code in the bundle, with vers
     });
   }
 });
+
+it("the sweep's function is one file that exports its handler, as sweep.yaml names it", async () => {
+  const script = `import("${join(ROOT, "dist/sweep.mjs")}").then(({ handler }) => console.log(typeof handler))`;
+  const { stdout } = await run(process.execPath, ["-e", script], { cwd: folder, env: {} });
+  expect(stdout.trim()).toBe("function");
+  expect(readFileSync(join(ROOT, "deploy/sweep.yaml"), "utf8")).toContain("Handler: sweep.handler");
+});
