@@ -56,6 +56,7 @@ describe("the image", () => {
       "dist/agent.licences.txt",
       "dist/agent.mjs",
       "dist/agent.mjs.map",
+      "health.mjs",
       "package.json",
     ]);
     expect(bundle).toBeLessThanOrEqual(3 * MB);
@@ -148,6 +149,13 @@ describe("docker run, as in the README", () => {
     await restarted;
     await lab.follows();
     expect(await agent.inspect()).toMatchObject({ RestartCount: 1, State: { Running: true } });
+  });
+
+  it("is healthy while its own endpoint says so", async () => {
+    await using lab = await engineLab();
+    const agent = await runAsInReadme(lab, image.tag, "--health-interval 1s");
+    const { Created } = await agent.inspect();
+    await engineEvent(agent.id, "health_status: healthy", Date.parse(Created));
   });
 
   it("is subscribed to events within a second of its start", async () => {
@@ -266,9 +274,12 @@ async function resolvingClient(lab: EngineLab) {
   };
 }
 
-/** Resolves with the next event of this kind. */
-async function engineEvent(container: string, event: string): Promise<void> {
-  const stream = await docker.getEvents({ filters: { container: [container], event: [event] } });
+/** Resolves with the container's first event of this kind from now on, or since an earlier moment. */
+async function engineEvent(container: string, event: string, sinceMs?: number): Promise<void> {
+  const stream = await docker.getEvents({
+    filters: { container: [container], event: [event] },
+    ...(sinceMs !== undefined && { since: Math.floor(sinceMs / 1000) }),
+  });
   try {
     await once(stream, "data");
   } finally {

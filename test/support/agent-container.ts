@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -63,9 +65,13 @@ export interface AgentContainer {
 
 /**
  * Runs the README's `docker run` line, but for the names, which are this lab's own, and for the environment, which leads
- * the agent to the lab's stand-ins.
+ * the agent to the lab's stand-ins; and with more flags of Docker's.
  */
-export async function runAsInReadme(lab: EngineLab, image: string): Promise<AgentContainer> {
+export async function runAsInReadme(
+  lab: EngineLab,
+  image: string,
+  ...flags: readonly string[]
+): Promise<AgentContainer> {
   const environment = {
     AWS_ENDPOINT_URL_ROUTE_53: lab.route53.url,
     INTROSPECTION_URL: lab.ecs.url,
@@ -74,6 +80,8 @@ export async function runAsInReadme(lab: EngineLab, image: string): Promise<Agen
     AWS_SECRET_ACCESS_KEY: "test",
     AWS_EC2_METADATA_DISABLED: "true",
     LOG_FORMAT: "json",
+    // Another agent may have the usual port of this host.
+    STATUS_ADDRESS: `127.0.0.1:${await freePort()}`,
   };
   const given = Object.entries(environment).map(([name, value]) => `-e ${name}=${value}`);
   const name = lab.named(`agent-${randomBytes(4).toString("hex")}`);
@@ -81,11 +89,23 @@ export async function runAsInReadme(lab: EngineLab, image: string): Promise<Agen
     withOthers(readmeCommand("docker run"), [
       ["--name ecs-discovery-agent", `--name ${name} --label eda-test=${lab.id}`],
       ["-v ecs-discovery-agent:", `-v ${lab.named("state")}:`],
-      [" ecs-discovery-agent --hostedZoneId", ` ${given.join(" ")} ${image} --hostedZoneId`],
+      [
+        " ecs-discovery-agent --hostedZoneId",
+        ` ${[...given, ...flags].join(" ")} ${image} --hostedZoneId`,
+      ],
       ["Z0123456789ABCDEFGHIJ", lab.zone.id],
     ]),
   );
   return followed(lab.docker.getContainer(id));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 async function followed(container: Docker.Container): Promise<AgentContainer> {
