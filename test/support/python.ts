@@ -5,6 +5,7 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { installPackages, isRootOnDebian } from "./debian.ts";
 
 const run = promisify(execFile);
 const REQUIREMENTS = fileURLToPath(new URL("requirements.txt", import.meta.url));
@@ -51,13 +52,10 @@ export async function pinnedPython(): Promise<string> {
 /** As root on Debian the set-up helps itself; anywhere else it says what is missing. */
 async function basePython(): Promise<string> {
   if (await hasVenv()) return "python3";
-  const isRootOnDebian = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
-  if (!isRootOnDebian) {
+  if (!isRootOnDebian()) {
     throw new Error("expected python3, version 3.10 or newer, with its venv module: install them");
   }
-  await run("apt-get", ["update", "-qq"]);
-  const packages = ["python3", "python3-venv"];
-  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages]);
+  await installPackages("python3", "python3-venv");
   return "python3";
 }
 
