@@ -30,6 +30,8 @@ const config: Config = {
   ],
   collectCoverageFrom: ["<rootDir>/{agent,lib}/**/*.ts"],
   coverageProvider: "v8",
+  // Two: most engine tests wait for Docker, and more at once would only wait for each other.
+  maxWorkers: 2,
   testTimeout: 60_000,
 };
 export default config;
