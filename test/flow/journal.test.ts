@@ -3,6 +3,7 @@ import type { Journal, JournalScope } from "../../lib/core/journal.ts";
 import { keyOf, type RecordSet } from "../../lib/core/record-set.ts";
 import { journalKeeper } from "../../lib/flow/journal.ts";
 import { owner, record, ZONE } from "../support/build.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 
 const scope: JournalScope = { zoneId: "Z1", zoneName: ZONE, instance: owner.instance, boot: "1" };
 const holding = (...records: RecordSet[]): Journal => ({
@@ -22,8 +23,12 @@ function disk() {
   };
   const refuse = (code: string) => Promise.reject(new Error(code));
   const troubles: string[] = [];
+  const clock = fakeClock();
+  const stop = new AbortController();
   const open = () =>
     journalKeeper({
+      clock,
+      stop: stop.signal,
       store: {
         read: async () => state.text,
         async write(text) {
@@ -40,7 +45,7 @@ function disk() {
       scope,
       onTrouble: (error) => troubles.push(String(error)),
     });
-  return { state, troubles, open };
+  return { state, troubles, clock, stop, open };
 }
 
 describe("the journal of one process", () => {
@@ -107,5 +112,28 @@ describe("the journal of one process", () => {
     state.canWrite = false;
     await keeper.remember(holding(record(2)));
     expect(troubles).toHaveLength(2);
+  });
+
+  it("that could be neither written nor removed does not outlive the trouble: it is written as soon as it can be", async () => {
+    const { open, state, troubles, clock, stop } = disk();
+    const keeper = open();
+    await keeper.remember(holding(record(1)));
+    state.canWrite = false;
+    state.canRemove = false;
+    await keeper.remember(holding(record(2)));
+    await clock.advance(300_000);
+    expect(state.text).toContain("10.0.0.1");
+    state.canWrite = true;
+    state.canRemove = true;
+    await clock.advance(300_000);
+    expect(await open().load()).toEqual(holding(record(2)));
+    expect(troubles).toHaveLength(1);
+    expect(clock.sleepers).toBe(0);
+
+    state.canWrite = false;
+    await keeper.remember(holding(record(3)));
+    expect(clock.sleepers).toBe(1);
+    stop.abort();
+    expect(clock.sleepers).toBe(0);
   });
 });
