@@ -6,7 +6,7 @@ import { type JournalKeeper, journalKeeper } from "../lib/flow/journal.ts";
 import { type OwnedZone, PAGE_SIZE, type ZoneCursor } from "../lib/io/route53.ts";
 import type { Edges } from "./edges.ts";
 import type { HostConfig } from "./host-flags.ts";
-import type { Log } from "./log.ts";
+import type { Surroundings } from "./modes.ts";
 
 /** So many more requests are worth it to know the whole zone at once, leftovers included. */
 const WORTH_IT = 2;
@@ -16,13 +16,15 @@ export async function openJournal(
   { stateDir, hostedZoneId: zoneId, dryRun }: HostConfig,
   scope: { readonly zoneName: string; readonly instance: InstanceId },
   edges: Pick<Edges, "bootId" | "journal">,
-  log: Log,
+  { clock, log, stop }: Pick<Surroundings, "clock" | "log" | "stop">,
 ): Promise<JournalKeeper | undefined> {
   const boot = await edges.bootId();
   if (dryRun || boot === undefined) return undefined;
   return journalKeeper({
     store: edges.journal(`${zoneId}-${scope.instance}.json`),
     scope: { zoneId, boot, ...scope },
+    clock,
+    stop: stop.signal,
     onTrouble: (error) =>
       log.warn("can't write the journal, works without: a start will have to read the zone", {
         folder: stateDir,

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it, test } from "@jest/globals";
+import { flags as deregister } from "../agent/deregister/config.ts";
 import { flags as discover } from "../agent/discover/config.ts";
 import { metricTable } from "../agent/discover/metrics.ts";
 import { flags as doctor } from "../agent/doctor/config.ts";
@@ -11,29 +12,35 @@ import { flags as sweep } from "../agent/sweep/config.ts";
 import { flagTable, framed, tableIn, withTable } from "./support/flag-table.ts";
 import { metricsIn, metricTableText, withMetrics } from "./support/metric-table.ts";
 
-const README = new URL("../README.md", import.meta.url);
-const read = (): string => readFileSync(README, "utf8");
+const README = "README.md";
+const COMMANDS = "docs/commands.md";
+const at = (file: string) => new URL(`../${file}`, import.meta.url);
+const read = (file: string): string => readFileSync(at(file), "utf8");
+const update = (file: string, change: (text: string) => string): void => {
+  if (process.env["UPDATE_README"] === "1") writeFileSync(at(file), change(read(file)));
+};
 
 test.each([
-  ["discover", discover],
-  ["plan", plan],
-  ["doctor", doctor],
-  ["status", status],
-  ["sandbox", sandbox],
-  ["sweep", sweep],
+  ["discover", discover, README],
+  ["plan", plan, COMMANDS],
+  ["doctor", doctor, COMMANDS],
+  ["status", status, COMMANDS],
+  ["deregister", deregister, COMMANDS],
+  ["sweep", sweep, COMMANDS],
+  ["sandbox", sandbox, COMMANDS],
 ])(
-  "README.md shows every flag of %s as the schema has it (UPDATE_README=1 writes it)",
-  (mode, flags) => {
+  "every flag of %s is shown as the schema has it (UPDATE_README=1 writes it)",
+  (mode, flags, file) => {
     const table = flagTable(flags);
-    if (process.env["UPDATE_README"] === "1") writeFileSync(README, withTable(read(), mode, table));
-    expect(tableIn(read(), mode)).toBe(table);
+    update(file, (text) => withTable(text, mode, table));
+    expect(tableIn(read(file), mode)).toBe(table);
   },
 );
 
-test("README.md shows every metric as it is declared (UPDATE_README=1 writes it)", () => {
+test("every metric is shown as it is declared (UPDATE_README=1 writes it)", () => {
   const table = metricTableText(metricTable);
-  if (process.env["UPDATE_README"] === "1") writeFileSync(README, withMetrics(read(), table));
-  expect(metricsIn(read())).toBe(table);
+  update(README, (text) => withMetrics(text, table));
+  expect(metricsIn(read(README))).toBe(table);
 });
 
 test("a metric's name says what it is: counters are totals, and units are base units", () => {

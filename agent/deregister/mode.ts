@@ -51,7 +51,11 @@ export async function deregister(
     whole: true,
     insist,
   });
-  const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, log);
+  const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, {
+    clock,
+    log,
+    stop,
+  });
 
   const removed: RecordSet[] = [];
   const refused: { readonly record: RecordSet; readonly message: string }[] = [];

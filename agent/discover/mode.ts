@@ -170,7 +170,11 @@ export async function discover(
     const isToRemove = () => config.onStop === "remove" && stop.wasAsked();
     if (end.aborted && !isToRemove()) return;
     const owned = zone.as(owner.instance, zoneName);
-    const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, log);
+    const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, {
+      clock,
+      log,
+      stop,
+    });
     const found = await findPublished({
       journal,
       zone: owned,

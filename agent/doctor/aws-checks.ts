@@ -162,7 +162,7 @@ function refused(
     return fail(
       check,
       `Route 53 denied ${operation} on zone ${zoneId}: ${wordsOf(error)}`,
-      `allow route53:${operation} on arn:aws:route53:::hostedzone/${zoneId} in the role of this process (deploy/iam-policy.json)`,
+      `allow route53:${operation} on arn:aws:route53:::hostedzone/${zoneId} in the role of this process (deploy/iam-agent.json)`,
     );
   }
   if (code === "NoSuchHostedZone") {
@@ -249,7 +249,7 @@ export function changing(
   return fail(
     "change",
     `Route 53 denied ${which}, and allows the rest: ${wordsOf(all.error)}`,
-    `complete the conditions of the policy: actions UPSERT, DELETE and CREATE, types A, AAAA and SRV, names *.<zone> (deploy/iam-policy.json)`,
+    `complete the conditions of the policy: actions UPSERT, DELETE and CREATE, types A, AAAA and SRV, names *.<zone> (deploy/iam-agent.json)`,
   );
 }
 

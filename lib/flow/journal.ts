@@ -1,4 +1,8 @@
 import { formatJournal, type Journal, type JournalScope, parseJournal } from "../core/journal.ts";
+import type { Clock } from "./clock.ts";
+
+/** How long to wait before a journal that can't be written is tried again. */
+const RETRY_MS = 30_000;
 
 /** The file that holds it; every function rejects when the file system refuses. */
 export interface JournalStore {
@@ -16,23 +20,39 @@ export interface JournalKeeper {
 
 /**
  * Promises:
- * - what can't be written any more is removed, so that a next start never believes an old journal;
+ * - what can't be written any more is removed, so that a next start never believes an old journal; and until that is
+ *   done, it is tried again by itself;
  * - what can't be written is not believed either: it would stay as it is from here on;
  * - whether it can be written is told when it changes, not each time.
  */
 export function journalKeeper({
   store,
   scope,
+  clock,
+  stop,
   onTrouble,
 }: {
   readonly store: JournalStore;
   readonly scope: JournalScope;
+  readonly clock: Clock;
+  /** Ends the tries that nobody waits for. */
+  readonly stop: AbortSignal;
   readonly onTrouble: (error: unknown) => void;
 }): JournalKeeper {
   let isTold = false;
   let last: string | undefined;
+  let latest: Journal | undefined;
+  let isTrying = false;
+  let turn: Promise<unknown> = Promise.resolve();
 
-  const write = async (journal: Journal): Promise<boolean> => {
+  /** One after the other: a try again and a new text must not meet. */
+  const write = (journal: Journal): Promise<boolean> => {
+    latest = journal;
+    const written = turn.then(() => writeNow(journal));
+    turn = written;
+    return written;
+  };
+  const writeNow = async (journal: Journal): Promise<boolean> => {
     const text = formatJournal(scope, journal);
     if (text === last) return true;
     try {
@@ -44,8 +64,17 @@ export function journalKeeper({
       last = undefined;
       if (!isTold) onTrouble(error);
       isTold = true;
+      if (!isTrying) void tryAgain();
       return false;
     }
+  };
+  const tryAgain = async (): Promise<void> => {
+    isTrying = true;
+    while (last === undefined && latest !== undefined && !stop.aborted) {
+      await clock.sleep(RETRY_MS, stop).catch(() => {});
+      if (last === undefined && !stop.aborted) await write(latest);
+    }
+    isTrying = false;
   };
   /** A full disk has the old one's room at least. */
   const replace = async (text: string): Promise<void> => {

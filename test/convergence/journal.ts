@@ -2,6 +2,11 @@ import type { Clock } from "../../lib/flow/clock.ts";
 import type { JournalStore } from "../../lib/flow/journal.ts";
 import type { Faults } from "./faults.ts";
 
+/** No start has met the disk yet. */
+const UNMET = Number.POSITIVE_INFINITY;
+/** For so long after a start has read an old journal its disk stays as it is. */
+const MET_MS = 1_000;
+
 /** The disk of one host, as far as the journal is on it. */
 export interface Disk {
   store(name: string): JournalStore;
@@ -23,10 +28,14 @@ export function disk({
   /** Each file's texts, the newest last. */
   const files = new Map<string, readonly (string | undefined)[]>();
   /**
-   * Files that a write and a removal could not replace. A disk that becomes writable again just while the agent is dead
-   * would let the next start believe one: such a disk stays read-only until a start has met that.
+   * Files that could not be replaced, with the moment until which they still can't be. A disk that becomes writable again
+   * just while the agent is dead would let the next start believe one: it stays read-only until a start has met that.
    */
-  const stale = new Map<string, "unread" | "read">();
+  const stale = new Map<string, number>();
+  const isStuck = (name: string): boolean => {
+    const untilMs = stale.get(name) ?? UNMET;
+    return untilMs !== UNMET && untilMs > clock.now();
+  };
   const put = (name: string, text: string | undefined): void =>
     void files.set(name, [...(files.get(name) ?? []), text].slice(-8));
 
@@ -34,26 +43,27 @@ export function disk({
     store: (name) => ({
       async read() {
         await clock.sleep(1);
-        if (stale.has(name)) stale.set(name, "read");
+        if (stale.has(name)) stale.set(name, clock.now() + MET_MS);
         return files.get(name)?.at(-1);
       },
       async write(text) {
         const fault = faults.befall(["journal: disk full", "journal: read-only"], host);
         await clock.sleep(1);
-        const wasStale = stale.get(name);
-        stale.delete(name);
-        if (wasStale === "read") throw new Error("EROFS: read-only file system");
+        if (isStuck(name)) throw new Error("EROFS: read-only file system");
         if (fault === "journal: disk full") throw new Error("ENOSPC: no space left on device");
         if (fault === "journal: read-only") throw new Error("EROFS: read-only file system");
+        stale.delete(name);
         put(name, text);
       },
       async remove() {
         const fault = faults.befall(["journal: read-only"], host);
         await clock.sleep(1);
+        if (isStuck(name)) throw new Error("EROFS: read-only file system");
         if (fault !== undefined) {
-          stale.set(name, "unread");
+          stale.set(name, UNMET);
           throw new Error("EROFS: read-only file system");
         }
+        stale.delete(name);
         put(name, undefined);
       },
     }),

@@ -6,6 +6,7 @@ import { keyOf, type RecordKey, recordTypes } from "../../lib/core/record-set.ts
 import { formatSetIdentifier, parseSetIdentifier } from "../../lib/core/set-identifier.ts";
 import { journalKeeper } from "../../lib/flow/journal.ts";
 import { instance, owner, record, task, ZONE } from "../support/build.ts";
+import { fakeClock } from "../support/fake-clock.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";
 import { damage, damaged, hostileJson, hostileText, mutatedJson } from "./hostile.ts";
 
@@ -78,6 +79,8 @@ test(
         const keeper = journalKeeper({
           scope,
           store: { read: async () => bytes, write: async () => {}, remove: async () => {} },
+          clock: fakeClock(),
+          stop: new AbortController().signal,
           onTrouble: (error) => {
             throw error;
           },

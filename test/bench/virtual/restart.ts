@@ -49,6 +49,8 @@ export async function firstMinute({
         },
       },
       scope: { zoneId: "Z1", zoneName: ZONE_NAME, instance: instanceOf(1), boot: "boot" },
+      clock,
+      stop: new AbortController().signal,
       onTrouble: (error) => {
         throw error;
       },
