@@ -26,6 +26,7 @@ const config: Config = {
       ...shared,
       displayName: "deploy",
       testMatch: ["<rootDir>/test/deploy/**/*.test.ts"],
+      globalSetup: "<rootDir>/test/support/deploy-setup.ts",
     },
   ],
   collectCoverageFrom: ["<rootDir>/{agent,lib}/**/*.ts"],

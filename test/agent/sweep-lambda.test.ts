@@ -144,10 +144,11 @@ describe("the function", () => {
     expect(one.lab.zone.changeRequests).toBe(0);
   });
 
-  it.concurrent("throws, and deletes nothing, when its time runs out between the looks", async () => {
+  it.concurrent("throws, and deletes nothing, when its time runs out before the second look", async () => {
     await using one = await labFor();
     const { error } = await one.invoke({ confirmAfter: 600 }, { remainingMs: 5_500 });
-    expect(error).toBe("not finished in time: give the function a longer timeout");
+    // On a slow machine that is within the first one, which then says what it could not read.
+    expect(error).toMatch(/not finished in time: give the function a longer timeout$/);
     expect(one.lab.zone.changeRequests).toBe(0);
   });
 

@@ -310,7 +310,7 @@ describe("the command line", () => {
         '--ttl: expected a whole number from 0 to 2147483647, got "ten"',
         '--weight: expected a whole number from 0 to 255, got "256"',
         '--workers: expected a whole number from 1 to 100, got "0"',
-        '--introspectionUrl: expected a URL such as http://127.0.0.1:51678, got "ftp://127.0.0.1"',
+        '--introspectionUrl: expected a URL such as http://127.0.0.1:51678, without user and password, got "ftp://127.0.0.1"',
         '--logFormat: expected one of text, json, got "xml"',
       ]
         .map((problem) => `ecs-discovery-agent: ${problem}`)

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import type { PlanReport } from "../../agent/plan/report.ts";
-import { taskArn } from "../../lib/sandbox/ecs-tasks.ts";
+import { taskArn, tasksOf } from "../../lib/sandbox/ecs-tasks.ts";
 import type { Route53StandIn } from "../../lib/sandbox/route53.ts";
 import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
@@ -251,15 +251,17 @@ describe("plan", () => {
   });
 
   it("says when discover would refuse to start, and with --force does not", async () => {
-    await using lab = await simulatedLab();
+    let told: ReturnType<typeof tasksOf> = [];
+    await using lab = await simulatedLab({ tasks: () => told });
     const instance = await instanceIn(lab);
     for (const n of [1, 2, 3, 4]) serve(lab, n, "web");
     lab.route53.seed(
       lab.zone.id,
       [1, 2, 3, 4].map((n) => own(instance, n)),
     );
-    // A paused one has no record, but its task runs.
-    for (const n of [1, 2, 3, 4]) lab.engine.pause(id(n));
+    // Docker shows nothing of what the ECS agent calls running.
+    told = tasksOf(lab.engine.containers());
+    for (const n of [1, 2, 3, 4]) lab.engine.kill(id(n));
     const plan = lab.command("plan");
     expect(await ends(plan)).toBe(3);
     expect(plan.stdout).toMatch(/the start is refused: it would delete 4 of 4 owned records/);
