@@ -16,6 +16,7 @@ import {
   type Route53StandIn,
   route53StandIn,
 } from "../../lib/sandbox/route53.ts";
+import { logLevels } from "../log.ts";
 import type { Surroundings } from "../modes.ts";
 import { together } from "../supervise.ts";
 import type { SandboxConfig } from "./config.ts";
@@ -24,6 +25,9 @@ import { playStory } from "./story.ts";
 const ZONE = { id: "Z00SANDBOX", name: "sandbox.internal", privateZone: true };
 /** Half of it passes before a change takes effect, as over a real network. */
 const ROUTE53_LATENCY_MS = 50;
+
+/** The log line of an agent that says where its status page is. */
+const STATUS_PAGE = /^\S+ info +the status page is served url=(http:\S+)$/;
 
 /** One container instance: an engine and its ECS agent, for which one real agent process works. */
 interface Host {
@@ -71,7 +75,11 @@ export async function sandbox(config: SandboxConfig, surroundings: Surroundings)
   const agents = hosts.map((host) => startAgent(host, route53, folder, config));
   const follow = async (agent: ChildProcess, host: Host): Promise<void> => {
     const lines = agent.stdout && createInterface(agent.stdout);
-    lines?.on("line", (line) => say(`  ${host.name} agent: ${line}`));
+    lines?.on("line", (line) => {
+      const page = STATUS_PAGE.exec(line)?.[1];
+      if (page !== undefined) say(`  ${host.name}: what its agent thinks: ${page}/`);
+      else if (isShown(line, config)) say(`  ${host.name} agent: ${line}`);
+    });
     const [code] = (await once(agent, "exit")) as [number | null];
     if (!end.aborted) throw new Error(`the agent of ${host.name} ended with exit code ${code}`);
   };
@@ -172,7 +180,8 @@ function startAgent(
     `--stateDir=${folder}`,
     // Two agents on one machine.
     "--statusAddress=127.0.0.1:0",
-    `--logLevel=${logLevel === "info" ? "warn" : logLevel}`,
+    // Where the status page is, it says as information.
+    `--logLevel=${logLevel === "debug" ? "debug" : "info"}`,
   ];
   return spawn(node, [main, ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -187,6 +196,13 @@ function startAgent(
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
     },
   });
+}
+
+/** Of an agent's log: what it would log at the sandbox's own level, but for what the sandbox itself tells of. */
+function isShown(line: string, { logLevel }: SandboxConfig): boolean {
+  const [, level] = line.split(/ +/, 2);
+  const least = logLevels.indexOf(logLevel === "info" ? "warn" : logLevel);
+  return logLevels.slice(0, least + 1).some((one) => one === level);
 }
 
 function introduce(hosts: readonly Host[], dns: DnsServer): void {

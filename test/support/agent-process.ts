@@ -31,6 +31,8 @@ export interface AgentProcess {
   errorLog(): Promise<readonly LogLine[]>;
   /** The first log line, earlier ones included, that the test is looking for. Rejects when the process ends without. */
   until(wanted: (line: LogLine) => boolean): Promise<LogLine>;
+  /** The same for a line of any kind: what the pattern's first group holds of it. */
+  untilPrinted(pattern: RegExp): Promise<string>;
   exit(): Promise<Exit>;
   /** The same for as long as it takes. */
   readonly ends: Promise<Exit>;
@@ -81,6 +83,14 @@ export function startAgent(
     moved.tell();
   });
   const seen = () => lines.slice(-40).join("\n");
+  const find = <T>(look: () => T | undefined): Promise<T> =>
+    moved.until(() => {
+      const found = look();
+      if (found === undefined && ended !== undefined) {
+        throw new Error(`the agent ended, ${JSON.stringify(ended)}; its log:\n${seen()}`);
+      }
+      return found;
+    }, seen);
 
   return {
     // Without one it did not even start, which `exit` and `until` tell.
@@ -94,14 +104,9 @@ export function startAgent(
       const lines = (await stderr).split("\n").filter((line) => line.startsWith("{"));
       return lines.map((line) => JSON.parse(line) as LogLine);
     },
-    until: (wanted) =>
-      moved.until(() => {
-        const found = log.find(wanted);
-        if (found === undefined && ended !== undefined) {
-          throw new Error(`the agent ended, ${JSON.stringify(ended)}; its log:\n${seen()}`);
-        }
-        return found;
-      }, seen),
+    until: (wanted) => find(() => log.find(wanted)),
+    untilPrinted: (pattern) =>
+      find(() => lines.map((line) => pattern.exec(line)?.[1]).find((text) => text !== undefined)),
     exit: () => moved.until(() => ended, seen),
     ends: ends.promise,
     kill: (signal) => void agent.kill(signal),
