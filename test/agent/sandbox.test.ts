@@ -31,6 +31,11 @@ it("the demo shows a zone to ask and its agent's status page, both of which answ
   expect(demo.stdout).toMatch(/^\d+ changes landed in \d+ requests/m);
 });
 
+it("with --for it ends by itself, though its agent may not even have started by then", async () => {
+  const demo = startDemo("--for=1");
+  expect(await demo.exit()).toEqual({ code: 0, signal: null });
+});
+
 it("without Docker it says so, and refuses --engine=docker with exit code 1", async () => {
   const demo = startDemo("--engine=docker", "--logFormat=json");
   expect(await demo.exit()).toEqual({ code: 1, signal: null });
