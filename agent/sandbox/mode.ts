@@ -46,6 +46,7 @@ export async function sandbox(config: SandboxConfig, surroundings: Surroundings)
   const { stop, clock, random, env } = surroundings;
   const done = new AbortController();
   const end = AbortSignal.any([stop.signal, done.signal]);
+  const ended = end.aborted ? Promise.resolve() : once(end, "abort");
   const startedMs = clock.now();
   const say = (line: string) => {
     const seconds = ((clock.now() - startedMs) / 1000).toFixed(1).padStart(6);
@@ -85,13 +86,13 @@ export async function sandbox(config: SandboxConfig, surroundings: Surroundings)
   };
   const story = async (engine: DockerStandIn | undefined): Promise<void> => {
     if (engine === undefined) return;
-    await engine.untilStreams(1);
+    // An agent that is stopped while it starts never opens its stream.
+    await Promise.race([engine.untilStreams(1), ended]);
     const tell = (line: string) => say(`* ${line}`);
     await playStory({ engine, tell, clock, random, stop: end }).catch(ignoreStop(end));
   };
   const timer = async (): Promise<void> => {
-    if (config.for === 0)
-      await new Promise((resolve) => end.addEventListener("abort", resolve, { once: true }));
+    if (config.for === 0) await ended;
     else await clock.sleep(config.for * 1000, end).catch(ignoreStop(end));
     done.abort();
     for (const agent of agents) agent.kill("SIGTERM");
