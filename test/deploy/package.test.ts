@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { lambdaLab, SCHEDULED } from "../support/lambda-lab.ts";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -95,9 +96,33 @@ it("the bill of materials names every package with code in the bundle, with vers
   }
 });
 
-it("the sweep's function is one file that exports its handler, as sweep.yaml names it", async () => {
-  const script = `import("${join(ROOT, "dist/sweep.mjs")}").then(({ handler }) => console.log(typeof handler))`;
-  const { stdout } = await run(process.execPath, ["-e", script], { cwd: folder, env: {} });
-  expect(stdout.trim()).toBe("function");
-  expect(readFileSync(join(ROOT, "deploy/sweep.yaml"), "utf8")).toContain("Handler: sweep.handler");
+describe("the sweep's function", () => {
+  it("is one file that exports its handler, as sweep.yaml names it", async () => {
+    const script = `import("${join(ROOT, "dist/sweep.mjs")}").then(({ handler }) => console.log(typeof handler))`;
+    const { stdout } = await run(process.execPath, ["-e", script], { cwd: folder, env: {} });
+    expect(stdout.trim()).toBe("function");
+    expect(readFileSync(join(ROOT, "deploy/sweep.yaml"), "utf8")).toContain(
+      "Handler: sweep.handler",
+    );
+  });
+
+  it("sweeps, alone in a folder as AWS Lambda unpacks it, for a scheduled event", async () => {
+    const taskRoot = join(folder, "task");
+    await mkdir(taskRoot);
+    await copyFile(join(ROOT, "dist/sweep.mjs"), join(taskRoot, "sweep.mjs"));
+    await using one = await lambdaLab(pathToFileURL(join(taskRoot, "sweep.mjs")).href);
+    const { report, log } = await one.invoke(SCHEDULED);
+    expect(report).toMatchObject({ seen: 6, deleted: [{ reason: "task-missing" }], unsure: [] });
+    expect(one.lab.zone.now()).toEqual(one.alive);
+    expect(log.at(-1)).toMatchObject({ message: "swept", deleted: 1, kept: 5 });
+  });
+
+  it("says what is wrong with its variables in one sentence", async () => {
+    await using one = await lambdaLab(pathToFileURL(join(ROOT, "dist/sweep.mjs")).href);
+    const { error } = await one.invoke({}, { env: { HOSTED_ZONE_ID: "nonsense" } });
+    expect(error).toMatch(
+      /^HOSTED_ZONE_ID: expected a Route 53 hosted zone id .*, got "nonsense"$/,
+    );
+    expect(one.lab.ecs.requests).toEqual([]);
+  });
 });
