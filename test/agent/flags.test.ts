@@ -10,6 +10,7 @@ import {
   readFlags,
   wholeNumber,
 } from "../../agent/flags.ts";
+import { modes } from "../../agent/modes.ts";
 import { flags as sandbox } from "../../agent/sandbox/config.ts";
 
 const about = { usage: "[discover] [flags]", summary: "discover: keeps records" };
@@ -74,6 +75,18 @@ describe("where a value comes from", () => {
       text: expect.not.stringContaining("--once"),
     });
   });
+
+  it.each(["plan", "doctor", "status", "deregister"])(
+    "%s can stand before the flags of a host's agent: those that mean nothing to it are left",
+    async (name) => {
+      const given = "--hostedZoneId=Z1 --ttl=5 --stateDir=/x --srv --onStop=remove --once".split(
+        " ",
+      );
+      const mode = modes.find((one) => one.name === name);
+      expect(await mode?.read(given, {})).toMatchObject({ kind: "config" });
+      expect(await mode?.read([...given, "--nosuch"], {})).toMatchObject({ kind: "problems" });
+    },
+  );
 
   it("an empty variable counts as none", () => {
     expect(configOf(read([], { TTL: "", LEVEL: "", DRY_RUN: "" }))).toEqual({

@@ -320,6 +320,14 @@ describe("a sweep", () => {
     ]);
   });
 
+  it.concurrent("that is refused prints its report and nothing else: the log goes to standard error", async () => {
+    await using small = await smallLab();
+    const process = small.lab.start("--json", "--maxDeletes=0");
+    expect(await process.exit()).toEqual({ code: 1, signal: null });
+    expect(JSON.parse(process.stdout)).toMatchObject({ schemaVersion: 1, seen: 6 });
+    expect((await process.errorLog()).at(-1)?.["cause"]).toContain("would delete 1 of 6");
+  });
+
   it.concurrent("that is stopped while it deletes lets that land, says what is left, and ends with 1", async () => {
     const prod = cluster("prod", { instances: 1, tasks: 1_200 });
     await using lab = await sweepLab([
@@ -341,18 +349,19 @@ describe("a sweep", () => {
     const report = process.log.find((line) => "schemaVersion" in line);
     expect(report?.["deleted"]).toHaveLength(1_000);
     expect(reasons(report?.["unsure"] as [])).toEqual({ unfinished: 200 });
-    expect(process.log.at(-1)).toMatchObject({
+    expect((await process.errorLog()).at(-1)).toMatchObject({
       cause: "ended before 200 dead records were deleted",
     });
   });
 
-  it.concurrent("that is stopped between its looks deletes nothing", async () => {
+  it.concurrent("that is stopped between its looks deletes nothing, and does not look as if all were well", async () => {
     await using small = await smallLab();
     const { lab } = small;
     const process = lab.start("--confirmAfter=600");
     await lab.asked(({ operation }) => operation === "DescribeTasks");
     process.kill("SIGTERM");
-    expect(await process.exit()).toEqual({ code: 0, signal: null });
+    expect(await process.exit()).toEqual({ code: 1, signal: null });
+    expect(process.stdout).toBe("");
     expect(lab.zone.changeRequests).toBe(0);
   });
 

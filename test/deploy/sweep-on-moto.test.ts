@@ -148,7 +148,7 @@ async function fleet() {
         { ...moto.env, AWS_ENDPOINT_URL_ECS: moto.url },
       );
       const { code } = await sweep.exit();
-      return { code, log: sweep.log };
+      return { code, log: [...sweep.log, ...(await sweep.errorLog())] };
     },
   };
 }

@@ -157,7 +157,7 @@ export async function sweepLab(
       const process = start("--json", ...flags);
       const { code } = await process.exit();
       const report = process.log.find((line) => "schemaVersion" in line);
-      const cause = process.log.at(-1)?.["cause"];
+      const cause = (await process.errorLog()).at(-1)?.["cause"];
       return {
         code,
         process,
