@@ -87,13 +87,14 @@ export const modes: readonly Mode[] = [
     },
   ),
   command("deregister", "removes every record of this host, once", async () => {
-    const [{ flags }, { deregister }] = await Promise.all([
+    const [{ flags }, { deregister }, { flags: ignores }] = await Promise.all([
       import("./deregister/config.ts"),
       import("./deregister/mode.ts"),
+      import("./discover/config.ts"),
     ]);
-    return { flags, run: deregister };
+    return { flags, run: deregister, ignores };
   }),
-  mode("sweep", "removes the records of hosts and tasks that are dead, once", async () => {
+  command("sweep", "removes the records of hosts and tasks that are dead, once", async () => {
     const [{ flags }, { sweepOnce }] = await Promise.all([
       import("./sweep/config.ts"),
       import("./sweep/mode.ts"),

@@ -1,19 +1,15 @@
 import { Fatal } from "../../lib/core/failure.ts";
 import type { Surroundings } from "../modes.ts";
+import { print, printJson } from "../print.ts";
+import type { Answer } from "../supervise.ts";
 import type { SweepConfig } from "./config.ts";
 import { textOf } from "./report.ts";
 import { sweep } from "./sweep.ts";
 
 /** Deletes the records of dead hosts and tasks once, and prints what it found and did. */
-export async function sweepOnce(config: SweepConfig, surroundings: Surroundings): Promise<void> {
+export async function sweepOnce(config: SweepConfig, surroundings: Surroundings): Promise<Answer> {
   const { report, problems } = await sweep(config, surroundings);
-  const lines = config.json ? [JSON.stringify(report)] : textOf(report);
-  await print(lines.map((line) => `${line}\n`).join(""));
+  await (config.json ? printJson(report) : print(textOf(report)));
   if (problems.length > 0) throw new Fatal(problems.join("; "));
-}
-
-function print(text: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
-  return promise;
+  return { code: 0, why: "nothing is left to see to" };
 }
