@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { denied } from "../../lib/sandbox/ecs-control.ts";
+import { denied, THROTTLED } from "../../lib/sandbox/ecs-control.ts";
 import { lambdaLab, SCHEDULED } from "../support/lambda-lab.ts";
 
 const LAMBDA = new URL("../../agent/sweep/lambda.ts", import.meta.url).href;
@@ -77,6 +77,14 @@ describe("the function", () => {
     // On a slow machine that is within the first one, which then says what it could not read.
     expect(error).toMatch(/not finished in time: give the function a longer timeout$/);
     expect(one.lab.zone.changeRequests).toBe(0);
+  });
+
+  it.concurrent("says the same when its time runs out while it waits for ECS: that is no failure of a cluster", async () => {
+    await using one = await labFor();
+    one.lab.ecs.fail({ operation: "ListTasks", error: THROTTLED });
+    const { error, log } = await one.invoke({}, { remainingMs: 6_000 });
+    expect(error).toBe("not finished in time: give the function a longer timeout");
+    expect(log.filter(({ reason }) => reason === "cluster-unread")).toEqual([]);
   });
 
   it.concurrent("throws where there is no region", async () => {
