@@ -192,7 +192,9 @@ const printable = (name: string): string => quote(name).slice(1, -1);
 
 /** ` (17 times in 60 s)`, after what has happened so often. */
 export const times = (again: Again | undefined): string =>
-  again === undefined ? "" : ` (${again.times} times in ${again.seconds} s)`;
+  again === undefined
+    ? ""
+    : ` (${again.times === 1 ? "once more" : `${again.times} times`} in ${again.seconds} s)`;
 
 /** What a label asked for; below it, the targets of SRV records. */
 const serviceOf = (name: string, zoneName: string): string =>

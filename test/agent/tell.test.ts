@@ -241,12 +241,14 @@ describe("what the writer reports", () => {
       await clock.advance(1_000);
     }
     wrote({ kind: "waits", problem: "another", delayMs: 1_000 });
+    wrote({ kind: "waits", problem: "another", delayMs: 1_000 });
     expect(lines.map(({ message }) => message)).toEqual(["Throttling: Rate exceeded", "another"]);
     await clock.advance(60_000);
     expect(lines.map(({ message }) => message)).toEqual([
       "Throttling: Rate exceeded",
       "another",
       "Throttling: Rate exceeded (17 times in 60 s)",
+      "another (once more in 60 s)",
     ]);
   });
 
