@@ -1,7 +1,10 @@
 import { readDefaultGateway } from "../lib/io/gateway.ts";
 import type { HostConfig } from "./host-flags.ts";
 
-/** The port of the ECS agent's introspection endpoint; it can't be configured (facts: introspection, bind address). */
+/**
+ * The port of the ECS agent's introspection endpoint; it can't be configured (aws/amazon-ecs-agent,
+ * `ecs-agent/introspection/server.go`).
+ */
 const INTROSPECTION_PORT = 51678;
 
 /** The given URL, or where an ECS agent is to be expected from a bridge container, the host's network, and any network. */

@@ -15,7 +15,7 @@ import type { RecordKey, RecordSet } from "./record-set.ts";
 import { possibleKeys, recordsOf } from "./records.ts";
 import type { NoAnswer, TaskAnswer } from "./task.ts";
 
-/** Set by the ECS agent on every container of a task (facts: labels set by the agent). */
+/** Set by the ECS agent on every container of a task (aws/amazon-ecs-agent, `docker_task_engine.go`). */
 const CONTAINER_NAME_LABEL = "com.amazonaws.ecs.container-name";
 
 /** Why a container has no record. */

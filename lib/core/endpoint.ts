@@ -4,7 +4,7 @@ import { type Container, shortId } from "./container.ts";
 import { quote } from "./quote.ts";
 import type { NoAnswer, Port, TaskAnswer } from "./task.ts";
 
-/** Set by the ECS agent on every container of a task (facts: labels set by the agent). */
+/** Set by the ECS agent on every container of a task (aws/amazon-ecs-agent, `docker_task_engine.go`). */
 const TASK_ARN_LABEL = "com.amazonaws.ecs.task-arn";
 
 /**

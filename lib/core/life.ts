@@ -30,7 +30,7 @@ export const LIFELESS: Vitals = { running: false, paused: false, health: "none",
 
 /**
  * The vitals after the event. Docker ends its probes, and calls the container unhealthy, when it dies and while it is
- * paused (facts: events).
+ * paused (seen with Docker 20.10: `test/process/life`).
  *
  * | event       | running | paused | health               | stopping           |
  * |-------------|---------|--------|----------------------|--------------------|

@@ -20,7 +20,7 @@ export interface Verdict {
  * A text that names a record set decides that one; a text that names only name and type decides every UPSERT to them,
  * because what it says (a CNAME, a simple record) holds for all of them.
  * Changes without a verdict may be fine. No verdict at all means that the message names nothing of the batch.
- * The texts: facts/route53.md section 2, from threads named there.
+ * The texts, each with its source, are those of `lib/sandbox/route53-rules.ts`.
  */
 export function readRefusal(message: string, batch: readonly Change[]): readonly Verdict[] {
   const verdicts = new Map<RecordKey, Verdict>();

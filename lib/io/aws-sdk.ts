@@ -44,7 +44,7 @@ export const TRANSIENT: readonly string[] = [
   "ExpiredTokenException",
 ];
 
-/** By name, never by class: Throttling, for one, comes as the base class (facts: errors). */
+/** By name, never by class: Throttling, for one, comes as the base class. */
 export function errorFacts(error: unknown) {
   const of = (value: unknown): Readonly<Record<string, unknown>> =>
     typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};

@@ -11,7 +11,7 @@ const MAX_BODY = 16 * 1_048_576;
  * GET over plain HTTP. Throws when the whole answer has not come within `limitMs`, a dropped packet being the usual
  * cause, and when it is longer than 16 MiB.
  * Each request has a connection of its own: the ECS agent closes idle ones after 5 s, and a request on such a
- * connection would fail by chance (facts: introspection, ReadTimeout).
+ * connection would fail by chance (its `ReadTimeout`: aws/amazon-ecs-agent, `task_server_setup.go`).
  */
 export const get = (url: string, limitMs: number): Promise<HttpAnswer> => request(url, { limitMs });
 

@@ -77,7 +77,7 @@ export interface RequestWatch {
   answered(date: string | undefined): void;
 }
 
-/** The most that a page holds (facts: ListResourceRecordSets). */
+/** The most that a page holds (API reference, ListResourceRecordSets). */
 export const PAGE_SIZE = 300;
 
 /** Of these the SDK's own retries are told apart by the number of attempts; see `mayHaveLanded`. */
