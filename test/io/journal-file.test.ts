@@ -25,6 +25,12 @@ describe("the journal's file", () => {
     expect(await file.read()).toBeUndefined();
   });
 
+  it("can't be written where no folder can be made, and says so", async () => {
+    const file = journalFile("/proc/none/state", NAME);
+    await expect(file.write(TEXT)).rejects.toMatchObject({ code: "ENOENT", syscall: "mkdir" });
+    expect(await file.read()).toBeUndefined();
+  });
+
   it("takes up no room once it is removed, though a write was cut short", async () => {
     const file = journalFile(folder, NAME);
     await file.write(TEXT);
