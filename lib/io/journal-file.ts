@@ -21,7 +21,7 @@ export function journalFile(folder: string, name: string): JournalFile {
         throw error;
       }),
     async write(text) {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       await writeFile(next, text, { mode: 0o600 });
       await rename(next, path);
     },
@@ -31,6 +31,27 @@ export function journalFile(folder: string, name: string): JournalFile {
     },
   };
 }
+
+/**
+ * Makes the folder and those above it that are missing. Node's own recursive mkdir never comes back from /proc, where a
+ * folder that is there can't hold another.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await makeOne(folder);
+  } catch (error) {
+    const parent = dirname(folder);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || parent === folder) throw error;
+    await makeFolder(parent);
+    await makeOne(folder);
+  }
+}
+
+/** A folder that is there is as good as made. */
+const makeOne = (folder: string): Promise<void> =>
+  mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
 
 /**
  * Whether files can be written in the folder, or, while it is missing, whether it can be made: nothing is written to find
