@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { asContainerId, type ContainerId } from "../../lib/core/container.ts";
+import { causes } from "../../lib/core/failure.ts";
 import { type DockerEngine, dockerEngine, type EngineEvent } from "../../lib/io/docker.ts";
 import { DOCKER_API_VERSIONS, dockerStandIn } from "../../lib/sandbox/docker-engine.ts";
+import { rawServer } from "../fuzz/raw-server.ts";
 import { engineLab, NAME_LABEL } from "../support/lab.ts";
 
 const idOf = ({ id }: { readonly id: string }) => asContainerId(id) as ContainerId;
@@ -275,6 +277,41 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
       unreadable("a line that is too long"),
       { kind: "container", id: web, event: { kind: "start" } },
     ]);
+  });
+});
+
+describe("an engine whose errors are not what they should be", () => {
+  const NESTED = `${"[".repeat(200_000)}1${"]".repeat(200_000)}`;
+  const id = "a".repeat(64) as ContainerId;
+  const never = new AbortController().signal;
+  it.each<readonly [string, (engine: DockerEngine) => Promise<unknown>]>([
+    ["version", (engine) => engine.version()],
+    ["events", (engine) => engine.events("label", never)],
+    ["container list", (engine) => engine.running("label")],
+    ["container", (engine) => engine.inspect(id)],
+  ])("is Unavailable, or Fatal, when asked for %s", async (what, ask) => {
+    await using server = await rawServer("socket");
+    const engine = dockerEngine({ socketPath: server.socketPath });
+    for (const body of [NESTED, `{"message":${NESTED}}`, '{"message":{"toString":1}}', "null"]) {
+      server.answer = { status: 500, chunks: [body] };
+      await expect(ask(engine)).rejects.toMatchObject({
+        name: "Unavailable",
+        message: `Docker did not answer ${what}`,
+      });
+      server.answer = { status: 403, chunks: [body] };
+      await expect(ask(engine)).rejects.toMatchObject({
+        name: "Fatal",
+        message: `Docker refused ${what} with status 403`,
+      });
+    }
+  });
+
+  it("tells no more than the beginning of a long one", async () => {
+    await using server = await rawServer("socket");
+    server.answer = { status: 500, chunks: Array.from({ length: 64 }, () => "x".repeat(65_536)) };
+    const engine = dockerEngine({ socketPath: server.socketPath });
+    const refused = await engine.version().catch((error: unknown) => error);
+    expect(causes(refused)).toMatch(/^Docker did not answer version: x{1000}$/);
   });
 });
 
