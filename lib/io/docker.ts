@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import Docker from "dockerode";
 import * as z from "zod";
@@ -45,6 +46,11 @@ const EVENTS = ["start", "die", "kill", "pause", "unpause", "health_status"];
 
 const REQUEST_LIMIT_MS = 10_000;
 
+/** A container's labels, which are megabytes at the most, stand in every list. */
+const MOST_BYTES = 256 * 1_048_576;
+const MOST_ERROR_BYTES = 65_536;
+const MOST_ERROR_CHARACTERS = 1_000;
+
 /**
  * Docker drops events for a reader that it finds too slow, and tells nobody: so they are read at once and wait here, some
  * 200 bytes each.
@@ -55,6 +61,7 @@ const TOO_MANY_WAIT: EngineEvent = {
   problem: `more than ${WAITING_EVENTS} events that nobody could take yet`,
 };
 
+const Problem = z.object({ message: z.string() });
 const Version = z.object({ Version: z.string(), ApiVersion: z.string() });
 const Listed = z.array(z.object({ Id: z.string() }));
 /** Type, Action and Actor only: the older fields status, id and from are gone from API 1.52 on. */
@@ -112,26 +119,59 @@ export function dockerEngine({
     throw new Fatal("DOCKER_HOST: expected unix:///path or tcp://host:port", { cause: error });
   }
 
+  /** The answer from its beginning on. Throws `NotOk` for one that is none, and what broke the connection. */
+  async function get(
+    { path, filters }: Omit<Question, "what">,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    docker.modem.dial(
+      {
+        path: `${path}?`,
+        method: "GET",
+        options: filters === undefined ? {} : { filters },
+        abortSignal: signal,
+        isStream: true,
+        statusCodes: EVERY_STATUS,
+      },
+      (error, answer) => (error === null ? resolve(answer as IncomingMessage) : reject(error)),
+    );
+    const answer = await promise;
+    if (answer.statusCode === 200) return answer;
+    throw new NotOk(answer.statusCode ?? 0, await saidIn(answer));
+  }
+
+  /** What the whole answer holds. Throws `Unavailable` and `Fatal`. */
+  async function read<T>(question: Question, schema: z.ZodType<T>, withinMs: number): Promise<T> {
+    const { what } = question;
+    const text = await within(withinMs, async (late) => {
+      const { text, isWhole } = await textOf(await get(question, late), MOST_BYTES);
+      if (!isWhole) throw new Error(`an answer of more than ${MOST_BYTES} bytes`);
+      return text;
+    }).catch((error: unknown) => {
+      throw failure(what, error);
+    });
+    const parsed = schema.safeParse(jsonOf(text));
+    if (parsed.success) return parsed.data;
+    throw new Unavailable("Docker", `answered ${what} in an unknown shape`, {
+      cause: shapeProblem(parsed.error),
+    });
+  }
+
   return {
     async version(withinMs = limitMs) {
-      const { Version: engine, ApiVersion: api } = await read(
-        "version",
-        Version,
-        withinMs,
-        (limit) =>
-          // The types leave out the options that it takes.
-          (docker as { version(options: object): Promise<unknown> }).version(limit),
-      );
+      const asked = { what: "version", path: "/version" };
+      const { Version: engine, ApiVersion: api } = await read(asked, Version, withinMs);
       return { engine, api };
     },
     async events(label, stop) {
-      const filters = { type: ["container" as const], label: [label], event: EVENTS };
-      const subscribe = ({ abortSignal }: Limit) =>
-        docker.getEvents({ filters, abortSignal: AbortSignal.any([stop, abortSignal]) });
-      const stream = (await within(limitMs, subscribe).catch((error: unknown) => {
+      const filters = { type: ["container"], label: [label], event: EVENTS };
+      const stream = await within(limitMs, (late) =>
+        get({ path: "/events", filters }, AbortSignal.any([stop, late])),
+      ).catch((error: unknown) => {
         stop.throwIfAborted();
         throw failure("events", error);
-      })) as Readable;
+      });
       return readAhead(readEvents(stream, stop), {
         limit: WAITING_EVENTS,
         instead: TOO_MANY_WAIT,
@@ -139,22 +179,22 @@ export function dockerEngine({
       });
     },
     async running(label, withinMs = limitMs) {
-      const filters = { label: [label] };
-      const listed = await read("container list", Listed, withinMs, (limit) =>
-        docker.listContainers({ filters, ...limit }),
-      );
+      const asked = {
+        what: "container list",
+        path: "/containers/json",
+        filters: { label: [label] },
+      };
+      const listed = await read(asked, Listed, withinMs);
       return listed.map(({ Id }) => asContainerId(Id)).filter((id) => id !== undefined);
     },
     async inspect(id) {
-      const seen = await read("container", Inspected.or(z.undefined()), limitMs, (limit) =>
-        docker
-          .getContainer(id)
-          .inspect(limit)
-          .catch((error: unknown) => {
-            if (statusOf(error) === 404) return undefined;
-            throw error;
-          }),
-      );
+      const asked = { what: "container", path: `/containers/${id}/json` };
+      const seen = await read(asked, Inspected, limitMs).catch((error: unknown) => {
+        if (error instanceof Error && error.cause instanceof NotOk && error.cause.status === 404) {
+          return undefined;
+        }
+        throw error;
+      });
       if (seen === undefined) return undefined;
       return {
         id,
@@ -233,10 +273,65 @@ const labelsOf = (labels: unknown): ReadonlyMap<string, string> =>
     ),
   );
 
-type Limit = { readonly abortSignal: AbortSignal };
+/** What the engine is asked, and what that is called in an error. */
+interface Question {
+  readonly what: string;
+  readonly path: string;
+  readonly filters?: Readonly<Record<string, readonly string[]>>;
+}
 
-/** Settles within the limit. The abort signal alone does not do that: dockerode hears nothing of an answer that is cut. */
-async function within<T>(limitMs: number, ask: (limit: Limit) => Promise<T>): Promise<T> {
+/**
+ * To dockerode all of them are well: it would turn the body of any other into an Error's text where nobody can catch what
+ * that throws, and ends the process with it.
+ */
+const EVERY_STATUS: Readonly<Record<number, true>> = Object.fromEntries(
+  Array.from({ length: 1_000 }, (_, status) => [status, true]),
+);
+
+/** The engine answered, and not with what it was asked for; its own words. */
+class NotOk extends Error {
+  override readonly name = "NotOk";
+  readonly status: number;
+
+  constructor(status: number, words: string) {
+    super(words);
+    this.status = status;
+  }
+}
+
+async function saidIn(answer: IncomingMessage): Promise<string> {
+  const { text } = await textOf(answer, MOST_ERROR_BYTES);
+  const problem = Problem.safeParse(jsonOf(text));
+  return (problem.success ? problem.data.message : text.trim()).slice(0, MOST_ERROR_CHARACTERS);
+}
+
+/** The answer's text, or, where it is longer than that, its beginning. */
+async function textOf(
+  answer: IncomingMessage,
+  mostBytes: number,
+): Promise<{ readonly text: string; readonly isWhole: boolean }> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    // Leaving the loop closes the connection.
+    if (bytes > mostBytes) break;
+  }
+  return { text: Buffer.concat(chunks).toString("utf8"), isWhole: bytes <= mostBytes };
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Settles within the limit, whatever becomes of the connection. */
+async function within<T>(limitMs: number, ask: (late: AbortSignal) => Promise<T>): Promise<T> {
   const limit = new AbortController();
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
@@ -245,58 +340,21 @@ async function within<T>(limitMs: number, ask: (limit: Limit) => Promise<T>): Pr
     limit.abort(error);
   }, limitMs);
   try {
-    return await Promise.race([ask({ abortSignal: limit.signal }), late]);
+    return await Promise.race([ask(limit.signal), late]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function read<T>(
-  what: string,
-  schema: z.ZodType<T>,
-  limitMs: number,
-  ask: (limit: Limit) => Promise<unknown>,
-) {
-  let answer: unknown;
-  try {
-    answer = await within(limitMs, ask);
-  } catch (error) {
-    throw failure(what, error);
-  }
-  const parsed = schema.safeParse(answer);
-  if (parsed.success) return parsed.data;
-  throw new Unavailable("Docker", `answered ${what} in an unknown shape`, {
-    cause: shapeProblem(parsed.error),
-  });
-}
-
 function failure(what: string, error: unknown): Unavailable | Fatal {
-  const status = statusOf(error);
-  if (codeOf(error) === "EACCES") {
+  if (error instanceof Error && "code" in error && error.code === "EACCES") {
     return new Fatal(
       "no permission for Docker's socket: run as a member of the group that owns it",
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
-  if (status !== undefined && status >= 400 && status < 500) {
-    return new Fatal(`Docker refused ${what} with status ${status}`, { cause: words(error) });
+  if (error instanceof NotOk && error.status >= 400 && error.status < 500) {
+    return new Fatal(`Docker refused ${what} with status ${error.status}`, { cause: error });
   }
-  return new Unavailable("Docker", `did not answer ${what}`, { cause: words(error) });
+  return new Unavailable("Docker", `did not answer ${what}`, { cause: error });
 }
-
-/** The engine's own words, without what dockerode puts before them; any other error as it is. */
-function words(error: unknown): unknown {
-  const [, said] = (error instanceof Error && DOCKERODE.exec(error.message)) || [];
-  return said === undefined ? error : new Error(said);
-}
-const DOCKERODE = /^\(HTTP code \d+\) .*? - (.*?) *$/s;
-
-const statusOf = (error: unknown): number | undefined =>
-  error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
-    ? error.statusCode
-    : undefined;
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && "code" in error ? error.code : undefined;

@@ -176,8 +176,8 @@ const inPieces = (text: fc.Arbitrary<string>) =>
   fc
     .tuple(text, damage(1), fc.array(fc.nat(2_000), { maxLength: 3 }))
     .map(([whole, harm, places]) => inChunks(damaged(whole, harm), places));
-/** dockerode puts what an error's JSON holds into a text, so errors are texts here. */
 const inError = fc.oneof(
+  hostileJson,
   hostileText.map((text) => `! ${text}`),
   hostileText.map((message) => JSON.stringify({ message })),
   fc.constantFrom("", "<html>", "{}"),
