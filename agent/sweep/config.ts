@@ -1,9 +1,8 @@
 import * as z from "zod";
 import type { DeleteLimit } from "../../lib/core/sweep.ts";
-import { commonFlags } from "../common-flags.ts";
-import { type ConfigOf, type Flag, oneOf, onOff, wholeNumber } from "../flags.ts";
+import { commandFlags } from "../common-flags.ts";
+import { type ConfigOf, type Flag, wholeNumber } from "../flags.ts";
 import { hostFlags } from "../host-flags.ts";
-import { logLevels } from "../log.ts";
 
 const { hostedZoneId, dryRun, patience } = hostFlags;
 
@@ -57,9 +56,7 @@ export const flags = {
     ...patience,
     help: "how long ECS or Route 53 may stay unavailable",
   },
-  json: onOff({ help: "the report as JSON, in one line" }),
-  ...commonFlags,
-  logLevel: oneOf(logLevels, { byDefault: "warn", help: commonFlags.logLevel.help }),
+  ...commandFlags,
 };
 
 export type SweepConfig = ConfigOf<typeof flags>;

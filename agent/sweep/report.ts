@@ -2,6 +2,7 @@ import type { Fleet } from "../../lib/core/fleet.ts";
 import type { ForeignRecord } from "../../lib/core/own-record.ts";
 import type { RecordSet } from "../../lib/core/record-set.ts";
 import type { Fate, Judged } from "../../lib/core/sweep.ts";
+import { line } from "../print.ts";
 
 /** A record and what became of it. */
 type Entry = Pick<RecordSet, "name" | "setIdentifier"> &
@@ -103,5 +104,5 @@ export function textOf(report: SweepReport): readonly string[] {
         : `  could not read cluster ${name}, so nothing of it was touched: ${problem}`,
     ),
     ...(refused === undefined ? [] : [`refused: ${refused}`]),
-  ];
+  ].map((text) => line(text));
 }
