@@ -4,9 +4,10 @@ import { type BatchLimits, ROUTE53_BATCH } from "../../lib/core/batches.ts";
 import { Fatal } from "../../lib/core/failure.ts";
 import type { Published } from "../../lib/core/plan.ts";
 import { keyOf, type RecordKey, type RecordSet } from "../../lib/core/record-set.ts";
+import { formatSetIdentifier } from "../../lib/core/set-identifier.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
 import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
-import { del, record, upsert, ZONE } from "../support/build.ts";
+import { del, instance, record, task, upsert, ZONE } from "../support/build.ts";
 import { fakeClock, settle } from "../support/fake-clock.ts";
 import { type Fate, type RulesZone, rulesZone } from "../support/rules-zone.ts";
 
@@ -523,6 +524,25 @@ describe("what the zone really holds", () => {
     void writer.run(stop.signal);
     await clock.advance(AUDIT_MS);
     expect(zone.reads).toHaveLength(3);
+  });
+
+  it("is compared as often as at the start when, week after week, hosts beside this one are replaced", async () => {
+    const { writer, want, zone, stop, clock } = bench([record(1)], { auditMs: AUDIT_MS });
+    want(record(1));
+    void writer.run(stop.signal);
+    const neighbour = (n: number) =>
+      absolute(
+        record(n, { setIdentifier: formatSetIdentifier({ instance: instance(n), task: task(n) }) }),
+      );
+    const week = (7 * 86_400_000) / AUDIT_MS;
+    let readsBefore = 0;
+    for (let n = 2; n < week; n += 1) {
+      if (n === week - 10) readsBefore = zone.reads.length;
+      for (const k of [0, 1, 2]) zone.edit({ action: "UPSERT", record: neighbour(3 * n + k) });
+      await clock.advance(AUDIT_MS);
+      for (const k of [0, 1, 2]) zone.edit({ action: "DELETE", record: neighbour(3 * n + k) });
+    }
+    expect(zone.reads.length - readsBefore).toBeGreaterThanOrEqual(10);
   });
 
   it("leftovers of names that nobody desires are found page by page and removed; others' records are not", async () => {
