@@ -130,6 +130,8 @@ export interface ZoneWriter {
 const TURNED_AWAY_IN_A_ROW = 30;
 /** The pages of the look for leftovers spread over this, when the audit has no interval of its own. */
 const LEFTOVERS_MS = 900_000;
+/** How long a host counts that no read shows any more: no shorter than the longest audit interval. */
+const HOST_MS = 86_400_000;
 
 /**
  * Moves one zone from `published` to `desired`.
@@ -144,8 +146,8 @@ const LEFTOVERS_MS = 900_000;
 export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWriter {
   const { zone, clock, random, report, bell } = options;
   const tries = patience<"route53">({ ...options, limitMs: options.patienceMs });
-  const instances = new Set<string>();
-  const hosts = () => Math.max(options.hosts, instances.size);
+  const others = seenHosts(options);
+  const hosts = () => Math.max(options.hosts, others.count());
   const rate = pace({ clock, random, hosts });
   const looks = audit({ clock, random, intervalMs: options.auditMs });
   const leftovers = leftoverLook(options);
@@ -251,7 +253,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   const read = async (name: string): Promise<Group> => {
     const group = await ask(() => zone.group(name));
     published = observed(published, group);
-    for (const instance of group.instances) instances.add(instance);
+    others.see(group.instances);
     for (const type of recordTypes) learn({ name, type }, group.types.get(type) ?? { size: 0 });
     return group;
   };
@@ -381,8 +383,8 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
 
   const lookForLeftovers = async (): Promise<void> => {
     rate.looked();
-    const { own, instances: here } = await leftovers.read(ask);
-    for (const instance of here) instances.add(instance);
+    const { own, instances } = await leftovers.read(ask);
+    others.see(instances);
     const found = own.filter((record) => !published.has(keyOf(record)));
     published = accepted(
       published,
@@ -490,6 +492,19 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
       await run(end);
       await empty;
     },
+  };
+}
+
+/** The hosts that reads have shown, each for a day: a fleet replaces its hosts, and those that are gone share nothing. */
+function seenHosts({ clock }: Pick<ZoneWriterOptions<unknown>, "clock">) {
+  const untilMs = new Map<string, number>();
+  return {
+    see(instances: Iterable<string>): void {
+      const nowMs = clock.now();
+      for (const instance of instances) untilMs.set(instance, nowMs + HOST_MS);
+      for (const [instance, atMs] of untilMs) if (atMs <= nowMs) untilMs.delete(instance);
+    },
+    count: () => untilMs.size,
   };
 }
 
