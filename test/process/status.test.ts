@@ -163,6 +163,20 @@ describe("/readyz", () => {
 });
 
 describe("/metrics and /v1/state", () => {
+  it("forget a skipped container whose end was never told, once every container is looked at", async () => {
+    await using lab = await engineLab();
+    const status = await statusOf(lab.agent(SERVED));
+    await ready(status);
+    const skipped = await lab.run({ label: "my_web" });
+    await status.until(status.state, (state) => state.skipped["bad-name"] === 1);
+    lab.proxy.rewrite(() => []);
+    await skipped.remove({ force: true });
+    await lab.proxy.untilEvent(({ id, action }) => id === skipped.id && action === "die");
+    lab.proxy.send("no JSON at all");
+    const state = await status.until(status.state, ({ containers }) => containers.length === 0);
+    expect(state.skipped).toEqual({});
+  });
+
   it("are true after known events, and every text is text", async () => {
     const hostile = 'web"\\\n}<script>alert(1)</script>';
     await using lab = await simulatedLab();
