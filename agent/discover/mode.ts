@@ -101,16 +101,12 @@ export async function discover(
   });
   const changed = doorbell();
   const firstLooks = countdown(running);
-  /** Being looked at: what comes of it may be old by now, and stands in no table yet. */
-  const looking = new Set<ContainerId>();
   const queue = workQueue<ContainerId>({
     concurrency: config.workers,
     clock,
     stop: end,
     async work(id) {
-      looking.add(id);
       const seen = await lookAt(id);
-      looking.delete(id);
       causeOf.seen(id, seen);
       say.seen(id, seen);
       observed.seen(id, seen);
@@ -151,7 +147,7 @@ export async function discover(
       }
       const ids = await insist(() => docker.running(SERVICE_NAME_LABEL));
       observed.listed(ids);
-      for (const id of [...desired.ids(), ...looking, ...ids]) queue.mark(id);
+      for (const id of [...known.ids(), ...queue.working(), ...ids]) queue.mark(id);
     }
   };
   /** Docker drops events for a reader that it finds too slow, and tells nobody. */

@@ -18,6 +18,8 @@ export interface Lives {
     id: ContainerId,
     container: Container | undefined,
   ): { readonly life: Life; readonly againInMs?: number };
+  /** Those that were heard of or seen, and not seen dead since. */
+  ids(): readonly ContainerId[];
 }
 
 interface Known {
@@ -70,6 +72,7 @@ export function lives({
           });
       }
     },
+    ids: () => [...table.keys()],
     see(id, container) {
       if (container?.running !== true) {
         table.delete(id);

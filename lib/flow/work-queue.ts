@@ -12,6 +12,8 @@ export interface WorkQueue<Key> {
   idle(): Promise<void>;
   /** True while `key` waits, is worked on, or is to be worked on again later. */
   holds(key: Key): boolean;
+  /** What is worked on: what comes of it may be old by now. */
+  working(): readonly Key[];
   /** How many keys wait, are worked on, and are to be worked on again later. */
   size(): { readonly waiting: number; readonly working: number; readonly later: number };
 }
@@ -114,6 +116,7 @@ export function workQueue<Key>({
       return promise;
     },
     holds: (key) => waiting.has(key) || working.has(key) || later.has(key),
+    working: () => [...working],
     size: () => ({ waiting: waiting.size, working: working.size, later: later.size }),
   };
 }
