@@ -21,7 +21,7 @@ import {
   networkOf,
   summaryOf,
 } from "./docker-state.ts";
-import { type Fault, faultList } from "./faults.ts";
+import { type Fault, faultList, fitsPath } from "./faults.ts";
 
 /** A Docker engine to read from: the HTTP API on a unix socket, driven by its own methods only. */
 
@@ -236,7 +236,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   const buffer: Published[] = [];
   const streams = new Set<EventStream>();
   const requests: DockerRequest[] = [];
-  const faults = faultList<DockerFaultKind>();
+  const faults = faultList<Fault<DockerFaultKind>>();
   const eventListeners = new Set<(event: FilterableEvent) => void>();
   const streamListeners = new Set<(open: number) => void>();
   const readListeners = new Set<() => void>();
@@ -560,7 +560,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   };
 
   const server = createServer((request, response) => {
-    const kind = faults.next((request.url ?? "").replace(/^\/v\d+\.\d+(?=\/)/, ""));
+    const kind = faults.next(fitsPath((request.url ?? "").replace(/^\/v\d+\.\d+(?=\/)/, "")))?.kind;
     if (kind === undefined) {
       answerOrRefuse(request, response);
     } else if (kind === "hang") {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { posix } from "node:path";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { containerInstanceArn as instanceArn } from "./ecs-tasks.ts";
+import { type Fault, faultList, fitsPath } from "./faults.ts";
 
 /**
  * The ECS agent's introspection endpoint: its answers for what `tasks` says at that moment.
@@ -68,13 +69,7 @@ export interface IntrospectionTasks {
   readonly Tasks: readonly IntrospectionTask[];
 }
 
-interface EcsAgentFault {
-  /** Tried on path and query; default: every request. */
-  readonly path?: RegExp;
-  /** Default: until faults are cleared. */
-  readonly times?: number;
-  readonly kind: "hang" | "reset" | { readonly status: number; readonly body: string };
-}
+type EcsAgentFault = Fault<"hang" | "reset" | { readonly status: number; readonly body: string }>;
 
 export interface EcsAgentOptions {
   readonly cluster?: string;
@@ -185,7 +180,7 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
   });
   const requests: EcsAgentRequest[] = [];
   const listeners = new Set<(path: string) => void>();
-  let faults: { readonly fault: EcsAgentFault; left: number }[] = [];
+  const faults = faultList<EcsAgentFault>();
   let closing = new AbortController();
 
   /** The method plays no part: the agent answers them all alike. */
@@ -231,20 +226,10 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
     response.end(body);
   };
 
-  const faultFor = (target: string): EcsAgentFault["kind"] | undefined => {
-    const found = faults.find(
-      ({ fault, left }) =>
-        left > 0 && (fault.path === undefined || target.search(fault.path) !== -1),
-    );
-    if (found === undefined) return undefined;
-    found.left -= 1;
-    return found.fault.kind;
-  };
-
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const target = request.url ?? "/";
     for (const listener of [...listeners]) listener(target);
-    const kind = faultFor(target);
+    const kind = faults.next(fitsPath(target))?.kind;
     if (kind === "hang" || kind === "reset") {
       record(request, 0);
       if (kind === "reset") request.socket.resetAndDestroy();
@@ -288,12 +273,8 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
       listeners.add(own);
       return () => void listeners.delete(own);
     },
-    fail(fault) {
-      faults.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
-    },
-    clearFaults() {
-      faults = [];
-    },
+    fail: faults.add,
+    clearFaults: faults.clear,
     register(containerInstanceArn) {
       registeredAs = containerInstanceArn;
     },

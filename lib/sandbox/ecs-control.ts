@@ -8,6 +8,7 @@ import {
   type Operation,
   operationOf,
 } from "./ecs-control-rules.ts";
+import { faultList } from "./faults.ts";
 
 interface ControlFault {
   /** Default: any. */
@@ -64,27 +65,21 @@ export const denied = (operation: Operation): EcsError => ({
 export async function ecsControlStandIn(state: () => ControlState): Promise<EcsControlStandIn> {
   const requests: ControlRequest[] = [];
   const listeners: ((request: ControlRequest) => void)[] = [];
-  let faults: { readonly fault: ControlFault; left: number }[] = [];
+  const faults = faultList<ControlFault>();
 
-  const faultFor = (request: Omit<ControlRequest, "result">): EcsError | undefined => {
-    const found = faults.find(
-      ({ fault, left }) =>
-        left > 0 &&
-        (fault.operation ?? request.operation) === request.operation &&
-        (fault.cluster ?? request.cluster) === request.cluster &&
-        (fault.page ?? request.page) === request.page,
-    );
-    if (found === undefined) return undefined;
-    found.left -= 1;
-    return found.fault.error;
-  };
+  const fits =
+    (request: Omit<ControlRequest, "result">) =>
+    ({ operation, cluster, page }: ControlFault): boolean =>
+      (operation ?? request.operation) === request.operation &&
+      (cluster ?? request.cluster) === request.cluster &&
+      (page ?? request.page) === request.page;
 
   const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(message);
     const operation = operationOf(message.method, message.headers["x-amz-target"]);
     const { asked, answer } = answerTo(operation, body, state());
-    const fault = faultFor({ operation, ...asked });
-    const judged = fault === undefined ? answer : { ok: false as const, error: fault };
+    const fault = faults.next(fits({ operation, ...asked }));
+    const judged = fault === undefined ? answer : { ok: false as const, error: fault.error };
     const request = { operation, ...asked, result: judged.ok ? "ok" : judged.error.code };
     requests.push(request);
     for (const listener of listeners) listener(request);
@@ -115,12 +110,8 @@ export async function ecsControlStandIn(state: () => ControlState): Promise<EcsC
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
-    fail(fault) {
-      faults.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
-    },
-    clearFaults() {
-      faults = [];
-    },
+    fail: faults.add,
+    clearFaults: faults.clear,
     onRequest: (listener) => void listeners.push(listener),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
