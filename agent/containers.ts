@@ -19,6 +19,8 @@ export interface Containers {
   readonly desired: DesiredTable;
   /** Tasks of which the engine has shown a container so far, in whatever state. */
   readonly shown: ReadonlySet<TaskId>;
+  /** Nobody asks for them from now on: over the months there would be many. */
+  readonly forgetShown: () => void;
   /** Looks at one; the table learns of it from the caller. */
   readonly lookAt: (id: ContainerId) => Promise<Seen>;
 }
@@ -43,6 +45,7 @@ export function containersOf(
     withHealth: config.health === "docker",
   });
   const shown = new Set<TaskId>();
+  let areShownAskedFor = true;
   const lookAt = look({
     inspect: docker.inspect,
     taskOf: agent.taskOf,
@@ -66,10 +69,14 @@ export function containersOf(
     known,
     desired: desiredTable({ keepUnhealthy: config.allUnhealthy === "keep" }),
     shown,
+    forgetShown() {
+      areShownAskedFor = false;
+      shown.clear();
+    },
     async lookAt(id) {
       const seen = await lookAt(id);
       const task = seen.container && labelledTask(seen.container);
-      if (task !== undefined) shown.add(task);
+      if (task !== undefined && areShownAskedFor) shown.add(task);
       return seen;
     },
   };

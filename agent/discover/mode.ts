@@ -90,7 +90,7 @@ export async function discover(
 
   const say = tell(log, { ...config, zoneName, sumUp });
   const causeOf = causes({ clock });
-  const { known, desired, shown, lookAt } = containersOf(config, {
+  const { known, desired, shown, forgetShown, lookAt } = containersOf(config, {
     docker,
     agent,
     owner,
@@ -212,6 +212,7 @@ export async function discover(
       );
       if (refusal !== undefined) throw new Fatal(refusal);
     }
+    forgetShown();
     if (!end.aborted) log.info("every container is looked at once, the zone follows from now on");
     const finish = async (): Promise<void> => {
       if (!config.once) return;
