@@ -3,8 +3,9 @@ import { type Group, observed } from "../lib/core/group.ts";
 import type { Published } from "../lib/core/plan.ts";
 import { keyOf, type RecordKey } from "../lib/core/record-set.ts";
 import { type JournalKeeper, journalKeeper } from "../lib/flow/journal.ts";
-import { type OwnedZone, PAGE_SIZE, type ZoneCursor } from "../lib/io/route53.ts";
+import { type OwnedZone, PAGE_SIZE } from "../lib/io/route53.ts";
 import type { Edges } from "./edges.ts";
+import { everyPage } from "./every-page.ts";
 import type { HostConfig } from "./host-flags.ts";
 import type { Surroundings } from "./modes.ts";
 
@@ -93,15 +94,11 @@ export async function findPublished({
   }
 
   async function readZone(): Promise<Pick<Found, "published" | "hosts">> {
-    const published = new Map<RecordKey, Published>();
-    const instances = new Set<InstanceId>();
-    let cursor: ZoneCursor | undefined;
-    do {
-      const page = await insist(() => zone.page(cursor));
-      for (const record of page.own) published.set(keyOf(record), { record, certain: true });
-      for (const instance of page.instances) instances.add(instance);
-      cursor = page.next;
-    } while (cursor !== undefined);
-    return { published, hosts: instances.size };
+    const pages = await everyPage(zone.page, insist);
+    const own = pages.flatMap((page) => page.own);
+    return {
+      published: new Map(own.map((record) => [keyOf(record), { record, certain: true }])),
+      hosts: new Set(pages.flatMap((page) => page.instances)).size,
+    };
   }
 }

@@ -1,10 +1,10 @@
 import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
 import type { RecordSet } from "../../lib/core/record-set.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
-import { persist } from "../../lib/flow/persist.ts";
 import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/io/route53.ts";
 import { systemEdges } from "../edges.ts";
+import { insistOn } from "../insist.ts";
 import type { Surroundings } from "../modes.ts";
 import { columns, line, print, printJson } from "../print.ts";
 import { findPublished, openJournal } from "../published.ts";
@@ -30,14 +30,7 @@ export async function deregister(
   edges = systemEdges(config, env),
 ): Promise<Answer> {
   const patienceMs = config.patience * 1000;
-  const insist = <T>(act: () => Promise<T>): Promise<T> =>
-    persist(act, {
-      clock,
-      random,
-      limitMs: patienceMs,
-      stop: stop.signal,
-      onMiss: (problem) => log.warn(`${problem}; tries again`),
-    });
+  const insist = insistOn(config, { stop, clock, random, log });
   const { owner } = await insist(edges.findEcsAgent);
   const zone = edges.hostedZone(owner);
   const { name: zoneName, size: zoneSize } = await insist(() => zone.facts());

@@ -3,14 +3,14 @@ import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
 import { neighbours } from "../../lib/core/neighbours.ts";
 import { ownRecord } from "../../lib/core/own-record.ts";
 import { plan as changesOf, type Published } from "../../lib/core/plan.ts";
-import { type AnyRecord, keyOf, type RecordKey } from "../../lib/core/record-set.ts";
+import { keyOf, type RecordKey } from "../../lib/core/record-set.ts";
 import type { Seen } from "../../lib/flow/look.ts";
-import { persist } from "../../lib/flow/persist.ts";
 import { workQueue } from "../../lib/flow/work-queue.ts";
-import type { OpenZone, ZoneCursor } from "../../lib/io/route53.ts";
 import { startRefusal } from "../bulk-deletes.ts";
 import { containersOf } from "../containers.ts";
 import { systemEdges } from "../edges.ts";
+import { everyPage } from "../every-page.ts";
+import { insistOn } from "../insist.ts";
 import type { Surroundings } from "../modes.ts";
 import { print, printJson } from "../print.ts";
 import { type Answer, together } from "../supervise.ts";
@@ -27,14 +27,7 @@ export async function plan(
   { stop, clock, random, log, env }: Surroundings,
 ): Promise<Answer> {
   const edges = systemEdges({ ...config, stateDir: "" }, env);
-  const insist = <T>(act: () => Promise<T>): Promise<T> =>
-    persist(act, {
-      clock,
-      random,
-      limitMs: config.patience * 1000,
-      stop: stop.signal,
-      onMiss: (problem) => log.warn(`${problem}; tries again`),
-    });
+  const insist = insistOn(config, { stop, clock, random, log });
 
   const docker = edges.docker();
   const { agent, owner } = await insist(edges.findEcsAgent);
@@ -69,7 +62,8 @@ export async function plan(
   await together(stop, [queue.run(), queue.idle().then(() => done.abort())]);
   stop.signal.throwIfAborted();
 
-  const all = await everyRecord(zone, insist);
+  const pages = await everyPage(zone.list, insist);
+  const all = pages.flatMap(({ records }) => records);
   zone.close();
   const published = new Map<RecordKey, Published>(
     all.flatMap((one) => {
@@ -98,18 +92,4 @@ export async function plan(
   return report.differences.length === 0
     ? { code: 0, why: "the zone is right" }
     : { code: 3, why: "the zone differs" };
-}
-
-async function everyRecord(
-  zone: OpenZone,
-  insist: <T>(act: () => Promise<T>) => Promise<T>,
-): Promise<readonly AnyRecord[]> {
-  const all: AnyRecord[] = [];
-  let cursor: ZoneCursor | undefined;
-  do {
-    const page = await insist(() => zone.list(cursor));
-    all.push(...page.records);
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return all;
 }

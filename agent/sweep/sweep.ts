@@ -10,7 +10,6 @@ import type { Judged } from "../../lib/core/sweep.ts";
 import { doorbell } from "../../lib/flow/doorbell.ts";
 import { everyCluster, readFleet } from "../../lib/flow/fleet.ts";
 import { changedMeanwhile, lookTwice } from "../../lib/flow/look-twice.ts";
-import { persist } from "../../lib/flow/persist.ts";
 import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
 import { type EcsControl, ecsControl } from "../../lib/io/ecs.ts";
 import {
@@ -19,6 +18,8 @@ import {
   type OwnedZone,
   type ZoneCursor,
 } from "../../lib/io/route53.ts";
+import { everyPage } from "../every-page.ts";
+import { insistOn } from "../insist.ts";
 import type { Surroundings } from "../modes.ts";
 import type { SweepConfig } from "./config.ts";
 import { reportOf, type SweepReport } from "./report.ts";
@@ -54,14 +55,7 @@ export async function sweep(
 ): Promise<{ readonly report: SweepReport; readonly problems: readonly string[] }> {
   using _ = closing(edges);
   const patienceMs = config.patience * 1000;
-  const insist = <T>(act: () => Promise<T>): Promise<T> =>
-    persist(act, {
-      clock,
-      random,
-      limitMs: patienceMs,
-      stop: stop.signal,
-      onMiss: (problem) => log.warn(`${problem}; tries again`),
-    });
+  const insist = insistOn(config, { stop, clock, random, log });
 
   const { name: zoneName } = await insist(() => edges.zone.facts());
   const zone = edges.zone.as("any instance", zoneName);
@@ -71,9 +65,13 @@ export async function sweep(
   let strange: readonly ForeignRecord[] = [];
   const { judged, fleets, refusal } = await lookTwice({
     async readZone() {
-      const all = await wholeZone(zone, insist);
-      strange = all.strange;
-      return all.records;
+      const pages = await everyPage(zone.page, insist);
+      strange = pages.flatMap((page) => page.strange);
+      // While others write, a record can be on two pages.
+      const own = pages.flatMap((page) =>
+        page.own.map((record) => [keyOf(record), record] as const),
+      );
+      return [...new Map(own).values()];
     },
     readFleet: (owners) => readFleet(clusters, owners, fleetReader),
     rules: { emptyClusters: new Set(config.emptyClusters?.map(clusterName)) },
@@ -186,23 +184,6 @@ function deadOnly(
       return zone.submit(batch);
     },
   };
-}
-
-async function wholeZone(
-  zone: OwnedZone,
-  insist: <T>(act: () => Promise<T>) => Promise<T>,
-): Promise<{ readonly records: readonly RecordSet[]; readonly strange: readonly ForeignRecord[] }> {
-  const records = new Map<RecordKey, RecordSet>();
-  const strange: ForeignRecord[] = [];
-  let cursor: ZoneCursor | undefined;
-  do {
-    const page = await insist(() => zone.page(cursor));
-    // While others write, a record can be on two pages.
-    for (const record of page.own) records.set(keyOf(record), record);
-    strange.push(...page.strange);
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return { records: [...records.values()], strange };
 }
 
 const doubt = ({ record }: Judged, reason: "refused" | "unfinished", detail: string): Judged => ({
