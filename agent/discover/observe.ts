@@ -75,7 +75,8 @@ export interface Observation {
   wrote(report: WriterReport, why: Why): readonly ChangeState[];
 
   isStreamOpen(): boolean;
-  isReady(): boolean;
+  /** What the first sync waits for, as sentences; none once it is done. */
+  unready(): readonly string[];
   /** What came of the last request to Route 53, where that was no answer. */
   lastMiss(): string | undefined;
   knows(id: ContainerId): boolean;
@@ -123,6 +124,8 @@ export function observation({
   let zone: State["zone"];
   let parts: Parts | undefined;
   let writer: Writer | undefined;
+  /** Of the containers that ran at the start, those that were not looked at yet; undefined before there is a list. */
+  let first: Set<ContainerId> | undefined;
 
   const unix = (ms: number): number => (unixMs() - (clock.now() - ms)) / 1000;
   const unixOr = (ms: Moment) => (ms === undefined ? undefined : unix(ms));
@@ -232,6 +235,19 @@ export function observation({
     );
   };
 
+  const unready = (): readonly string[] => {
+    const standing = writer?.standing();
+    if (standing?.settledAtMs !== undefined) return [];
+    const waitsFor = (what: string) => [`the first sync is not done yet: it waits for ${what}`];
+    if (host === undefined)
+      return waitsFor("Docker, and for the ECS agent to say which host this is");
+    if (zone === undefined) return waitsFor("Route 53 to say which zone this is");
+    if (first === undefined) return waitsFor("Docker's list of containers");
+    if (first.size > 0) return waitsFor(`${first.size} of the listed containers to be looked at`);
+    if (standing === undefined) return waitsFor("the records that this host has already");
+    const { length } = standing.waiting;
+    return waitsFor(`${length} ${length === 1 ? "change" : "changes"} to be accepted by Route 53`);
+  };
   const skipped = () => countEach([...rows.values()].flatMap(({ seen }) => skipReason(seen)));
   const summary = (problems: readonly string[]): Summary => {
     const standing = writer?.standing();
@@ -248,8 +264,8 @@ export function observation({
       zone,
       health: {
         ok: problems.length === 0,
-        ready: standing?.settledAtMs !== undefined,
-        problems: [...problems],
+        ready: unready().length === 0,
+        problems: [...problems, ...unready()],
       },
       flow: {
         stream: {
@@ -297,11 +313,13 @@ export function observation({
       remember(id);
     },
     listed(ids) {
+      first ??= new Set(ids);
       for (const id of ids) remember(id);
     },
     seen(id, seen) {
       const { desired } = seen;
       if (desired === undefined) return;
+      first?.delete(id);
       if (desired.kind === "absent" && ENDED.has(desired.reason)) {
         rows.delete(id);
         return;
@@ -342,7 +360,7 @@ export function observation({
     },
 
     isStreamOpen: () => stream.open,
-    isReady: () => writer?.standing().settledAtMs !== undefined,
+    unready,
     lastMiss: () => lastMiss,
     // One that has run for long may have fallen out of the latest.
     knows: (id) => known.has(id) || rows.has(id),

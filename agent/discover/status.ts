@@ -66,7 +66,7 @@ export function status(
         return await statusServer({
           ...address,
           health,
-          readiness: () => (known.isReady() ? [] : ["the first sync is not done yet"]),
+          readiness: known.unready,
           metrics: scrape,
           state,
           page,

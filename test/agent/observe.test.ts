@@ -81,11 +81,34 @@ describe("the state", () => {
     const state = bench().shown(["Docker's event stream is not open"]);
     expect(state).toMatchObject({
       agent: { version: "1.2.3", startedAt: 1_795_000_001 },
-      health: { ok: false, ready: false, problems: ["Docker's event stream is not open"] },
+      health: {
+        ok: false,
+        ready: false,
+        problems: ["Docker's event stream is not open", expect.stringContaining("the ECS agent")],
+      },
       flow: { stream: { open: false }, queue: { workers: 5 } },
       containers: [],
     });
     expect(state).not.toHaveProperty("owner");
+  });
+
+  it("says what the first sync waits for, from the first moment to the last", () => {
+    const { begin, see, waiting, unready, listed, found } = bench();
+    const waits = (what: string) => [expect.stringContaining(`it waits for ${what}`)];
+    expect(unready()).toEqual(waits("Docker, and for the ECS agent"));
+    found({ kind: "host", owner, cluster: "prod" });
+    expect(unready()).toEqual(waits("Route 53 to say which zone"));
+    found({ kind: "zone", id: "Z1", name: ZONE, recordSets: 2 });
+    expect(unready()).toEqual(waits("Docker's list"));
+    listed([containerId(1), containerId(2)]);
+    see(1, absent("gone"));
+    expect(unready()).toEqual(waits("1 of the listed containers"));
+    see(2, serves(record(2)));
+    listed([containerId(3)]);
+    expect(unready()).toEqual(waits("the records that this host has already"));
+    begin();
+    waiting.push({ change: upsert(record(2)) });
+    expect(unready()).toEqual(waits("1 change to be accepted"));
   });
 
   it("shows of each record how it fares", () => {
