@@ -29,7 +29,8 @@ export const FLAGS: DiscoverConfig = {
   statusAddress: undefined,
 };
 
-const ms = (seconds: number): number => seconds * 1000;
+/** Seconds in ms. */
+export const ms = (seconds: number): number => seconds * 1000;
 
 /**
  * How long after the last fault the zone may still be wrong. One after the other, at the worst:
@@ -53,6 +54,3 @@ export const BOUND_MS =
 
 /** Every container and every name has been looked at again in this time. */
 export const QUIET_MS = ms(FLAGS.resync + 10);
-
-/** While nothing fails, the zone follows within this: some requests, and a health check's first probe. */
-export const PROMPT_MS = ms(12);

@@ -27,6 +27,8 @@ export interface Watch {
   changed(id: ContainerId): void;
   /** An agent hears that a container was sent a signal that may be its stop signal. */
   signalled(id: ContainerId): void;
+  /** An agent hears that it has ended or started: what was sent to its process before does not matter any more. */
+  renewed(id: ContainerId): void;
   inspected(id: ContainerId): void;
   answered(id: ContainerId): void;
   /** This host's agent was asked to stop, and to take its records with it. */
@@ -118,6 +120,10 @@ export function watch({
     signalled(id) {
       signalledAtMs.set(id, clock.now());
       spans.delete(id);
+    },
+    renewed(id) {
+      signalledAtMs.delete(id);
+      changed(id);
     },
     inspected(id) {
       changed(id);

@@ -101,7 +101,7 @@ const moment = (untilMs: number): fc.Arbitrary<number> =>
     { weight: 1, arbitrary: fc.nat({ max: untilMs }) },
   );
 
-const ofContainers = stepKinds.filter((kind) => kind.startsWith("container: "));
+export const ofContainers = stepKinds.filter((kind) => kind.startsWith("container: "));
 
 const step: fc.Arbitrary<Step> = fc.record({
   atMs: moment(LAST_MS),

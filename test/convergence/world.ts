@@ -8,12 +8,13 @@ import { agentHost } from "./agent.ts";
 import { containers } from "./containers.ts";
 import { ecs } from "./ecs.ts";
 import { type Engine, engine } from "./engine.ts";
-import { faults, type Window } from "./faults.ts";
-import { BOUND_MS, FLAGS, PROMPT_MS, QUIET_MS } from "./flags.ts";
+import { faults } from "./faults.ts";
+import { BOUND_MS, FLAGS, QUIET_MS } from "./flags.ts";
 import { byHand } from "./foreign.ts";
 import { hostAddress, instanceOf, type Made } from "./hosts.ts";
 import { watch } from "./invariants.ts";
 import { disk } from "./journal.ts";
+import { prompt } from "./prompt.ts";
 import { LAST_MS, type Scenario } from "./scenario.ts";
 import { type Host, stepper } from "./steps.ts";
 import { tally } from "./tally.ts";
@@ -29,15 +30,6 @@ export interface Outcome {
   readonly fingerprint: string;
 }
 
-/** What an event says is lost, but not that there was one: the agent looks at every container, at once. */
-const UNREADABLE_FLICKER: Window = {
-  kind: "docker: events unreadable",
-  host: 0,
-  fromMs: LAST_MS + BOUND_MS + QUIET_MS,
-  lengthMs: PROMPT_MS,
-  chance: 1,
-};
-
 /** Runs the scenario to its end, in virtual time. The same scenario is the same run. */
 export async function run(scenario: Scenario, isTold = false): Promise<Outcome> {
   const clock = virtualClock();
@@ -49,9 +41,10 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   };
   const { routing, allUnhealthy, health, onStop, workers } = scenario;
   const rules = { ...FLAGS, routing, allUnhealthy, health, onStop, workers };
+  const last = prompt(scenario.seed, LAST_MS + BOUND_MS + QUIET_MS, chanceOf(4));
   const windows = [
     ...scenario.windows.map((one) => ({ ...one, host: one.host % scenario.hosts })),
-    ...(scenario.seed % 3 === 0 ? [UNREADABLE_FLICKER] : []),
+    ...last.windows,
   ];
   const happens = faults({ windows, clock, random: chanceOf(1), tally: held });
 
@@ -98,7 +91,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
       if (onStop === "remove") watching.removes(host);
     },
   });
-  for (const step of scenario.steps) {
+  for (const step of [...scenario.steps, ...last.steps]) {
     clock.at(step.atMs, () => {
       tell(() => `-- ${step.kind} (${step.who})`);
       held.count(step.kind);
@@ -119,7 +112,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     watching.violate("(c) not quiet", `${route53.sent() - sent} batches sent after the bound`);
   }
   flicker();
-  await clock.pass(clock.now() + PROMPT_MS, isWrong);
+  await clock.pass(clock.now() + last.withinMs, isWrong);
   if (!isWrong()) watching.settled();
   return {
     violations: watching.violations,
@@ -128,7 +121,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     fingerprint: JSON.stringify([route53.sent(), route53.records().map(shown)]),
   };
 
-  /** Some containers end and start in quick succession. Nothing fails, so no resync is needed to see it. */
+  /** Some containers end and start in quick succession, besides. */
   function flicker(): void {
     const random = chanceOf(3);
     tell(() => "-- containers flicker");
@@ -160,6 +153,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
         },
         heard(id, event) {
           tell(() => `host ${number} hears ${event.kind} of ${id.slice(-2)}`);
+          if (event.kind === "start" || event.kind === "die") watching.renewed(id);
           if (event.kind !== "signal") return;
           if (event.signal === DEFAULT_STOP_SIGNAL || event.signal === KILL_SIGNAL) {
             watching.signalled(id);
