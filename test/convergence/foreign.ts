@@ -131,7 +131,9 @@ export function byHand({
           if (record === undefined) return;
           const values = record.type === "A" ? ["172.16.9.9"] : record.values;
           const changed = { ...record, values, ...(isWeighted && { weight: 77 }) };
-          if (put([changed])) tally.count(`${kind}, done`);
+          if (!put([changed])) return;
+          watching.edited(changed);
+          tally.count(`${kind}, done`);
         }
       }
     },

@@ -37,6 +37,8 @@ export interface Watch {
   ended(host: number, ending: Ending, known: { readonly wasDenied: boolean }): void;
   /** Somebody set another TTL at the name: from now on the agents may keep to that one. */
   otherTtl(name: string): void;
+  /** Somebody wrote something else into a record of an agent's. */
+  edited(record: ZoneRecord): void;
   /** The zone must be right now. */
   settled(): void;
 }
@@ -68,6 +70,7 @@ export function watch({
   const spans = new Map<ContainerId, Span>();
   const signalledAtMs = new Map<ContainerId, number>();
   const otherTtls = new Set<string>();
+  const edited = new Map<string, string>();
   const violate = (rule: string, what: string): void =>
     void violations.push(`${rule} at ${clock.now().toFixed(0)} ms: ${what}`);
 
@@ -180,6 +183,7 @@ export function watch({
       }
     },
     otherTtl: (name) => void otherTtls.add(name),
+    edited: (record) => void edited.set(keyOf(record), contentOf(record.weight, record.values)),
     settled() {
       const must = new Map<string, Set<string>>();
       const may = new Map<string, Set<string>>();
@@ -217,8 +221,8 @@ export function watch({
           if (record.ttlSeconds !== rules.ttl && !otherTtls.has(name)) {
             violate("(c) TTL", `${key}: expected ${rules.ttl}, got ${record.ttlSeconds}`);
           }
-        } else if (!may.has(key)) {
-          // What is kept is kept as it is, with what somebody has edited by hand.
+        } else if (!may.get(key)?.has(content) && !(may.has(key) && edited.get(key) === content)) {
+          // What is kept is kept as it is, be it what somebody wrote there by hand.
           violate("(c) left over", `${key} ${content}`);
         }
       }
