@@ -39,8 +39,8 @@ export interface Watch {
   otherTtl(name: string): void;
   /** Somebody wrote something else into a record of an agent's. */
   edited(record: ZoneRecord): void;
-  /** The zone must be right now. */
-  settled(): void;
+  /** The zone must be right now, but for records that are excepted. */
+  settled(isExcepted?: (record: { readonly setIdentifier?: string }) => boolean): void;
 }
 
 /** What is planned goes into the journal before it is asked for. */
@@ -184,7 +184,7 @@ export function watch({
     },
     otherTtl: (name) => void otherTtls.add(name),
     edited: (record) => void edited.set(keyOf(record), contentOf(record.weight, record.values)),
-    settled() {
+    settled(isExcepted = () => false) {
       const must = new Map<string, Set<string>>();
       const may = new Map<string, Set<string>>();
       const add = (to: typeof must, { key, content }: Expected) =>
@@ -208,6 +208,7 @@ export function watch({
       const owned = records().filter((record) => all.some(({ host }) => isOwn(record, host)));
       const found = new Map(owned.map((record) => [keyOf(record), record]));
       for (const [key, contents] of must) {
+        if (isExcepted({ setIdentifier: key.slice(key.lastIndexOf(" ") + 1) })) continue;
         const record = found.get(key);
         const content = record === undefined ? "nothing" : contentOf(record.weight, record.values);
         if (!contents.has(content)) {
@@ -215,6 +216,7 @@ export function watch({
         }
       }
       for (const [key, record] of found) {
+        if (isExcepted(record)) continue;
         const content = contentOf(record.weight, record.values);
         if (must.has(key)) {
           const name = record.name.slice(0, -1);

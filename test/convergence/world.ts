@@ -18,7 +18,7 @@ import { prompt } from "./prompt.ts";
 import { LAST_MS, type Scenario } from "./scenario.ts";
 import { type Host, stepper } from "./steps.ts";
 import { tally } from "./tally.ts";
-import { zone } from "./zone.ts";
+import { isRefusable, zone } from "./zone.ts";
 
 export interface Outcome {
   readonly violations: readonly string[];
@@ -113,7 +113,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   }
   flicker();
   await clock.pass(clock.now() + last.withinMs, isWrong);
-  if (!isWrong()) watching.settled();
+  if (!isWrong()) watching.settled(last.isRefusing ? isRefusable : undefined);
   return {
     violations: watching.violations,
     held: held.kinds,
@@ -121,7 +121,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     fingerprint: JSON.stringify([route53.sent(), route53.records().map(shown)]),
   };
 
-  /** Some containers end and start in quick succession, besides. */
+  /** Some containers end and start in quick succession, besides; by hand even those whose task has stopped. */
   function flicker(): void {
     const random = chanceOf(3);
     tell(() => "-- containers flicker");
@@ -132,7 +132,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
         atMs += random() * 60;
         clock.at(atMs, () => {
           if (engineOf?.boxes.get(one.id)?.running) engineOf.die(one.id);
-          else all.start(one);
+          else engineOf?.start(one.id);
         });
       }
     }

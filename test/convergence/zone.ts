@@ -254,9 +254,7 @@ export function zone({
 
   /** Route 53 refuses some record sets for a reason that nobody has written down. */
   function wilfulRefusal(host: number, steps: readonly ChangeInput[]): string | undefined {
-    const [bad] = steps.filter(
-      ({ action, record }) => action !== "DELETE" && (record.setIdentifier ?? "").endsWith("1"),
-    );
+    const [bad] = steps.filter(({ action, record }) => action !== "DELETE" && isRefusable(record));
     if (bad === undefined) return undefined;
     const { name = "", type = "", setIdentifier = "" } = bad.record;
     switch (
@@ -274,6 +272,10 @@ export function zone({
     }
   }
 }
+
+/** Those that are refused in words that nobody knows, while it does so. */
+export const isRefusable = (record: { readonly setIdentifier?: string | undefined }): boolean =>
+  record.setIdentifier?.endsWith("1") === true;
 
 const REQUEST_FAULTS = [
   "route 53: throttled",
