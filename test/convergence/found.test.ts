@@ -61,18 +61,10 @@ test.each<readonly [string, Partial<Scenario>]>([
   [
     "a container that is looked at while an unreadable event tells of its end is looked at again",
     {
-      seed: 1710162717,
-      hosts: 2,
+      // This one, because it lets events be unreadable in the last part, and one of them be an end at that moment.
+      seed: 368,
       workers: 1,
-      leftovers: 1,
-      plans: [
-        plan({ host: 1, hasBadName: true, weight: 5, addressAfterMs: 3000, stopsInMs: 30000 }),
-        plan({ hasBadName: true, mode: "no task", hasCheck: true, weight: 5 }),
-        plan({ names: ["web", "api"], isWell: false }),
-        plan({ host: 1, isSidecar: true }),
-      ],
-      steps: [step(80, "container: crash and start again", 662)],
-      windows: [],
+      plans: [plan(), plan()],
     },
   ],
 ])("%s", async (_, over) => {

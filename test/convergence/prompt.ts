@@ -12,6 +12,8 @@ export interface Prompt {
   readonly steps: readonly Step[];
   /** How long the zone may take to follow. */
   readonly withinMs: number;
+  /** When each of some containers ends or starts, in turn: in ms from its beginning. */
+  readonly flickersInMs: () => readonly number[];
   /** Route 53 refuses some records all the while: what it must be asked to take is only the others. */
   readonly isRefusing: boolean;
 }
@@ -21,8 +23,11 @@ const USUAL_MS = ms(12);
 /** Besides, some starts of the agent: one that is refused comes again until the ECS agent calls the tasks stopped. */
 const RESTART_MS = ms(25);
 const MOMENT_MS = 500;
-const GAPS_MS = [12, 60] as const;
+const LONGEST_GAP_MS = 60;
+const GAPS_MS = [12, LONGEST_GAP_MS] as const;
 const MOST_STEPS = 10;
+/** Docker has started an agent again that was killed, and it is about to subscribe and to list. */
+const BACK_MS = 150;
 
 /** What else happens, in turn with the seed. */
 const besides: readonly {
@@ -66,6 +71,11 @@ export function prompt(seed: number, atMs: number, random: Random): Prompt {
     windows: faults.map((kind) => ({ kind, host: 0, fromMs: atMs, lengthMs, chance: 1 })),
     steps: [...(other === undefined ? [] : [step(other, 0)]), ...steps],
     withinMs,
+    flickersInMs() {
+      if (other !== undefined) return [random() * 100, BACK_MS + random() * 60];
+      const gaps = Array.from({ length: 1 + some(4) }, () => random() * LONGEST_GAP_MS);
+      return gaps.map((_, n) => gaps.slice(0, n + 1).reduce((sum, gap) => sum + gap));
+    },
     isRefusing,
   };
 }

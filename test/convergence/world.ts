@@ -127,10 +127,8 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     tell(() => "-- containers flicker");
     for (const one of all.all().filter(() => random() < 0.5)) {
       const engineOf = engines[one.host];
-      let atMs = clock.now();
-      for (let n = 1 + Math.floor(random() * 4); n > 0; n -= 1) {
-        atMs += random() * 60;
-        clock.at(atMs, () => {
+      for (const inMs of last.flickersInMs()) {
+        clock.at(clock.now() + inMs, () => {
           if (engineOf?.boxes.get(one.id)?.running) engineOf.die(one.id);
           else engineOf?.start(one.id);
         });
