@@ -264,6 +264,18 @@ describe("refusals", () => {
     expect(refusals()).toEqual([]);
   });
 
+  it("takes its own TTL again once the others are gone", async () => {
+    const { writer, want, zone, stop, clock } = bench([], { auditMs: 90_000 });
+    zone.edit({ action: "UPSERT", record: foreign.otherTtl });
+    want(at("slow", 1));
+    void writer.run(stop.signal);
+    await clock.advance(1_000);
+    expect(zone.weighted()).toContainEqual({ ...at("slow", 1), ttlSeconds: 300 });
+    zone.edit({ action: "DELETE", record: foreign.otherTtl });
+    await clock.advance(180_000);
+    expect(zone.weighted()).toEqual([at("slow", 1)]);
+  });
+
   it("fills a group up to its 100 and says of the rest that there is no room, without a storm", async () => {
     const { writer, want, zone, stop, told, refusals } = bench();
     zone.edit(
