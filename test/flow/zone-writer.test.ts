@@ -642,6 +642,30 @@ describe("the journal", () => {
     expect(remembered.at(-1)).toEqual([1, 2].map((n) => ({ record: record(n), certain: true })));
   });
 
+  it("forgets what Route 53 says is gone already: the next start would delete it anew", async () => {
+    const { writer, drop, want, zone, stop, clock, remembered } = bench([record(1), record(2)]);
+    want(record(1), record(2));
+    void writer.run(stop.signal);
+    await settle();
+    zone.edit({ action: "DELETE", record: absolute(record(1)) });
+    drop(record(1));
+    await clock.advance(5_000);
+    expect(zone.batches).toHaveLength(1);
+    expect(remembered.at(-1)).toEqual([{ record: record(2), certain: true }]);
+  });
+
+  it("forgets what a look at the zone finds gone", async () => {
+    const { writer, kept, zone, stop, clock, remembered } = bench([record(1)], {
+      auditMs: 900_000,
+    });
+    kept.add(keyOf(record(1)));
+    zone.edit({ action: "DELETE", record: absolute(record(1)) });
+    void writer.run(stop.signal);
+    await clock.advance(900_000);
+    expect(zone.batches).toEqual([]);
+    expect(remembered.at(-1)).toEqual([]);
+  });
+
   it("holds nothing before the look for leftovers has read the whole zone: the next start would look for none", async () => {
     const zone = rulesZone();
     zone.pageSize = 1;
