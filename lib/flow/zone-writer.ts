@@ -158,6 +158,7 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
   const adoptedTtl = new Map<string, number>();
   const nearlyFull = new Set<string>();
   let published = options.published;
+  let remembered = published;
   const burst = gather({ clock });
   let turnedAwayInARow = 0;
   let turnedAwaySinceMs: number | undefined;
@@ -205,7 +206,9 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
 
   /** Not before the zone is known whole: a journal says to the next start that there is nothing to look for. */
   const remember = async (table: ReadonlyMap<RecordKey, Published>): Promise<void> => {
-    if (!leftovers.isAhead()) await zone.remember(table, hosts());
+    if (leftovers.isAhead()) return;
+    remembered = table;
+    await zone.remember(table, hosts());
   };
 
   const send = async (batch: readonly Change[]): Promise<Submission> => {
@@ -457,6 +460,8 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     while (!stop.aborted) {
       try {
         const nextMs = await step(stop);
+        // What was learnt without a request of its own: that a record is gone, for one.
+        if (published !== remembered) await remember(published);
         if (nextMs > clock.now()) await rest(nextMs, stop);
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
