@@ -19,6 +19,8 @@ export interface AgentHost {
   kill(): void;
   /** Ends at the n-th call into the world from now on. */
   killAt(calls: number, phase: "before" | "after"): void;
+  /** A kill that has not come yet never comes. */
+  spare(): void;
   signal(name: "SIGTERM" | "SIGINT"): void;
 }
 
@@ -109,6 +111,7 @@ export function agentHost({
     start,
     kill: () => current?.kill(),
     killAt: (calls, phase) => current?.gate.closeAt(calls, phase),
+    spare: () => current?.gate.spare(),
     signal: (name) => void current?.signals.emit(name, name),
   };
 }

@@ -9,6 +9,8 @@ export interface Gate {
   call<T>(act: () => Promise<T>): Promise<T>;
   /** Closes it at the n-th call from now on: before the call has any effect, or after all of it. */
   closeAt(calls: number, phase: "before" | "after"): void;
+  /** Takes that back. */
+  spare(): void;
 }
 
 export function gate(onClosedByCall: () => void): Gate {
@@ -28,6 +30,9 @@ export function gate(onClosedByCall: () => void): Gate {
     },
     closeAt(calls, phase) {
       left = { calls, phase };
+    },
+    spare() {
+      left = undefined;
     },
     call<T>(act: () => Promise<T>): Promise<T> {
       if (!isOpen) return never();

@@ -102,6 +102,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   const isWrong = () => watching.violations.length > 0;
   await clock.pass(LAST_MS, isWrong);
   foreign.clear();
+  for (const { agent } of hosts) agent.spare();
   tell(() => "-- all faults are over");
   await clock.pass(LAST_MS + BOUND_MS, isWrong);
   if (!isWrong()) watching.settled();
