@@ -15,6 +15,12 @@ function bench({ withHealth = true } = {}) {
     clock,
     signal: (signal: number) => known.hear(id, { kind: "signal", signal }),
     hear: known.hear,
+    /** What a look that began here will have seen of it once it is back. */
+    lookBegins: () => {
+      const heard = known.heard();
+      return (over: Parameters<typeof container>[1] = {}) =>
+        known.see(id, container(1, over), heard);
+    },
     see: (over: Parameters<typeof container>[1] = {}) => known.see(id, container(1, over)),
     gone: () => known.see(id, undefined),
   };
@@ -47,6 +53,17 @@ describe("a container that is sent its stop signal", () => {
     expect(see()).toEqual({ life: "healthy" });
     signal(TERM);
     expect(see()).toEqual({ life: "stopping", againInMs: 120_000 });
+  });
+
+  it("is stopping also when it was started and sent it while a look was under way that saw it dead", () => {
+    const { signal, see, hear, lookBegins } = bench();
+    see();
+    hear(id, { kind: "die" });
+    const seen = lookBegins();
+    hear(id, { kind: "start" });
+    signal(TERM);
+    expect(seen({ running: false })).toEqual({ life: "dead" });
+    expect(see().life).toBe("stopping");
   });
 
   it("is alive at once when it died and was started again, whatever it was sent before", () => {
