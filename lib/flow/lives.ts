@@ -13,10 +13,16 @@ import type { Clock } from "./clock.ts";
 export interface Lives {
   /** An event of the engine, in its order. */
   hear(id: ContainerId, event: ContainerEvent): void;
-  /** A look at the container, undefined when it is gone. Returns its life, and when to look again, in ms. */
+  /** How many events were told so far, of all containers: to be asked before a look asks the engine. */
+  heard(): number;
+  /**
+   * A look at the container, undefined when it is gone, which began when so many events were told. Returns its life, and
+   * when to look again, in ms.
+   */
   see(
     id: ContainerId,
     container: Container | undefined,
+    heard?: number,
   ): { readonly life: Life; readonly againInMs?: number };
   /** Those that were heard of or seen, and not seen dead since. */
   ids(): readonly ContainerId[];
@@ -26,6 +32,8 @@ interface Known {
   readonly vitals: Vitals;
   /** Signals heard since the last look: which of them is the stop signal, only the container's configuration says. */
   readonly signals: readonly number[];
+  /** Which event its last start was. */
+  readonly startedAt?: number;
   readonly stoppingSinceMs?: number;
   /** Docker calls it unhealthy because it was paused, and has not probed it since. */
   readonly isUnprobed?: boolean;
@@ -48,9 +56,12 @@ export function lives({
 }): Lives {
   const table = new Map<ContainerId, Known>();
   const nothing: Known = { vitals: LIFELESS, signals: [] };
+  let heardSoFar = 0;
 
   return {
+    heard: () => heardSoFar,
     hear(id, event) {
+      heardSoFar += 1;
       const known = table.get(id) ?? nothing;
       switch (event.kind) {
         case "signal":
@@ -59,7 +70,11 @@ export function lives({
         case "start":
         case "die":
           // What was sent to the process before does not concern the one that runs next.
-          table.set(id, { vitals: live(known.vitals, event), signals: [] });
+          table.set(id, {
+            vitals: live(known.vitals, event),
+            signals: [],
+            ...(event.kind === "start" && { startedAt: heardSoFar }),
+          });
           return;
         case "other":
           return;
@@ -73,9 +88,10 @@ export function lives({
       }
     },
     ids: () => [...table.keys()],
-    see(id, container) {
+    see(id, container, heard = heardSoFar) {
       if (container?.running !== true) {
-        table.delete(id);
+        // One that was started since is seen by the next look, with what it was sent.
+        if ((table.get(id)?.startedAt ?? 0) <= heard) table.delete(id);
         return { life: "dead" };
       }
       const known = table.get(id) ?? nothing;

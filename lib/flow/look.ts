@@ -21,7 +21,7 @@ export interface LookOptions {
   /** Throws `Unavailable` when the ECS agent does not answer. */
   readonly taskOf: (id: ContainerId) => Promise<TaskAnswer>;
   /** What the engine has told of the containers besides. */
-  readonly lives: Pick<Lives, "see">;
+  readonly lives: Pick<Lives, "heard" | "see">;
   /** This host's own addresses, none where they can't be known; asked only when they matter. */
   readonly hostAddresses: () => Promise<Addresses>;
   readonly rules: DesiredRules;
@@ -58,6 +58,7 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
 
   return async (id) => {
     let container: Container | undefined;
+    const heard = lives.heard();
     try {
       container = await inspect(id);
       outages.hit("Docker");
@@ -66,7 +67,7 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       throw error;
     }
 
-    const { life, againInMs: graceMs } = lives.see(id, container);
+    const { life, againInMs: graceMs } = lives.see(id, container, heard);
     const claim = claimOf(container, life, rules);
     if (claim.kind === "absent") {
       unsure.hit(id);
