@@ -12,14 +12,15 @@ const config: Config = {
       ...shared,
       displayName: "unit",
       testMatch: [
-        "<rootDir>/test/{core,flow,sandbox,agent,fuzz,convergence}/**/*.test.ts",
+        "<rootDir>/test/{agent,lib,fuzz,convergence}/**/*.test.ts",
         "<rootDir>/test/*.test.ts",
       ],
+      testPathIgnorePatterns: ["/node_modules/", "<rootDir>/test/lib/.+/io/"],
     },
     {
       ...shared,
       displayName: "engine",
-      testMatch: ["<rootDir>/test/{io,process}/**/*.test.ts"],
+      testMatch: ["<rootDir>/test/lib/**/io/**/*.test.ts", "<rootDir>/test/process/**/*.test.ts"],
       globalSetup: "<rootDir>/test/support/engine-setup.ts",
     },
     {

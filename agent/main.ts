@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-import { causes } from "../lib/core/failure.ts";
-import { quote } from "../lib/core/quote.ts";
-import { secretsOf } from "../lib/core/redact.ts";
-import { systemClock } from "../lib/flow/clock.ts";
-import { DEFAULT_MODE, modes, type ReadyMode, version } from "./modes.ts";
-import { supervise } from "./supervise.ts";
+import { causes } from "../lib/kit/failure.ts";
+import { systemClock } from "../lib/kit/flow/clock.ts";
+import { quote } from "../lib/kit/quote.ts";
+import { secretsOf } from "../lib/kit/redact.ts";
+import { DEFAULT_MODE, type ReadyMode } from "./cli/mode.ts";
+import { modes } from "./modes.ts";
+import { supervise } from "./process/supervise.ts";
+import { version } from "./process/version.ts";
 
 const EXIT_USAGE = 2;
 
@@ -36,7 +38,7 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
 }
 
 async function run({ common, logsTo, run }: ReadyMode): Promise<number> {
-  const { createLog } = await import("./log.ts");
+  const { createLog } = await import("./process/log.ts");
   const log = createLog({
     level: common.logLevel,
     format: common.logFormat,

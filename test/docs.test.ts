@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import type { Flag } from "../agent/flags.ts";
+import type { Flag } from "../agent/cli/flags.ts";
 import { modes } from "../agent/modes.ts";
-import type { Desired } from "../lib/core/desired.ts";
+import type { Desired } from "../lib/discovery/desired.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it, test } from "@jest/globals";
+import { onOff, wholeNumber } from "../agent/cli/flags.ts";
 import { flags as deregister } from "../agent/deregister/config.ts";
 import { flags as discover } from "../agent/discover/config.ts";
 import { metricTable } from "../agent/discover/metrics.ts";
 import { flags as doctor } from "../agent/doctor/config.ts";
-import { onOff, wholeNumber } from "../agent/flags.ts";
 import { flags as plan } from "../agent/plan/config.ts";
 import { flags as sandbox } from "../agent/sandbox/config.ts";
 import { flags as status } from "../agent/status/config.ts";

@@ -1,6 +1,6 @@
-import { commandFlags } from "../common-flags.ts";
-import type { ConfigOf } from "../flags.ts";
-import { hostFlags } from "../host-flags.ts";
+import { commandFlags } from "../cli/common-flags.ts";
+import type { ConfigOf } from "../cli/flags.ts";
+import { hostFlags } from "../host/host-flags.ts";
 
 export const flags = { ...hostFlags, ...commandFlags };
 

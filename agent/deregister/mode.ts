@@ -1,14 +1,14 @@
-import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
-import type { RecordSet } from "../../lib/core/record-set.ts";
-import { doorbell } from "../../lib/flow/doorbell.ts";
-import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
-import type { ZoneCursor } from "../../lib/io/route53.ts";
-import { systemEdges } from "../edges.ts";
-import { insistOn } from "../insist.ts";
-import type { Surroundings } from "../modes.ts";
-import { columns, line, print, printJson } from "../print.ts";
-import { findPublished, openJournal } from "../published.ts";
-import type { Answer } from "../supervise.ts";
+import { doorbell } from "../../lib/kit/flow/doorbell.ts";
+import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
+import { type WriterReport, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
+import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
+import type { RecordSet } from "../../lib/route53/record-set.ts";
+import { columns, line, print, printJson } from "../cli/print.ts";
+import { systemEdges } from "../host/edges.ts";
+import { insistOn } from "../host/insist.ts";
+import { findPublished, openJournal } from "../host/published.ts";
+import type { Answer } from "../process/supervise.ts";
+import type { Surroundings } from "../process/surroundings.ts";
 import type { DeregisterConfig } from "./config.ts";
 
 /** What became of this host's records; the form of `--json`. */

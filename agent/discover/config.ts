@@ -1,7 +1,7 @@
-import { type ConfigOf, oneOf, onOff, wholeNumber } from "../flags.ts";
-import { hostFlags } from "../host-flags.ts";
-import { recordFlags } from "../record-flags.ts";
-import { statusAddress } from "../status-address.ts";
+import { type ConfigOf, oneOf, onOff, wholeNumber } from "../cli/flags.ts";
+import { hostFlags } from "../host/host-flags.ts";
+import { recordFlags } from "../host/record-flags.ts";
+import { statusAddress } from "../page/status-address.ts";
 
 export const flags = {
   ...hostFlags,

@@ -1,9 +1,9 @@
-import { Unavailable } from "../../lib/core/failure.ts";
-import type { Group } from "../../lib/core/group.ts";
-import type { Clock } from "../../lib/flow/clock.ts";
-import type { DockerEngine } from "../../lib/io/docker.ts";
-import type { EcsAgent } from "../../lib/io/ecs-agent.ts";
-import type { HostedZone } from "../../lib/io/route53.ts";
+import type { DockerEngine } from "../../lib/docker/io/engine.ts";
+import type { EcsAgent } from "../../lib/ecs/io/introspection.ts";
+import { Unavailable } from "../../lib/kit/failure.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
+import type { Group } from "../../lib/route53/group.ts";
+import type { HostedZone } from "../../lib/route53/io/zone.ts";
 
 export type Asked = "Docker" | "the ECS agent" | "Route 53";
 

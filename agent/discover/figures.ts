@@ -1,4 +1,4 @@
-import type { Metrics } from "../../lib/io/metrics.ts";
+import type { Metrics } from "../page/metrics.ts";
 import { type MetricName, metricTable } from "./metrics.ts";
 
 export interface Figures {
@@ -17,7 +17,7 @@ export function figures(): Figures {
   let loading: Promise<Metrics<MetricName>> | undefined;
   let early: ((figures: Metrics<MetricName>) => void)[] = [];
   const load = async (): Promise<Metrics<MetricName>> => {
-    const { metrics } = await import("../../lib/io/metrics.ts");
+    const { metrics } = await import("../page/metrics.ts");
     const made = metrics<MetricName>(metricTable);
     loaded = made;
     for (const act of early) act(made);

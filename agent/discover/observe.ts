@@ -1,22 +1,27 @@
-import { type ContainerId, shortId } from "../../lib/core/container.ts";
-import type { Desired } from "../../lib/core/desired.ts";
-import { causes as causeTexts } from "../../lib/core/failure.ts";
-import { GROUP_WARNING, type Group } from "../../lib/core/group.ts";
-import type { Change } from "../../lib/core/plan.ts";
-import { keyOf, type RecordKey, type RecordSet, recordTypes } from "../../lib/core/record-set.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { Clock } from "../../lib/flow/clock.ts";
-import type { DesiredTable } from "../../lib/flow/desired-table.ts";
-import type { Seen } from "../../lib/flow/look.ts";
-import type { WorkQueue } from "../../lib/flow/work-queue.ts";
-import type { Standing, WriterReport, ZoneWriter } from "../../lib/flow/zone-writer.ts";
+import type { Desired } from "../../lib/discovery/desired.ts";
+import type { DesiredTable } from "../../lib/discovery/flow/desired-table.ts";
+import type { Seen } from "../../lib/discovery/flow/look.ts";
+import { type ContainerId, shortId } from "../../lib/docker/container.ts";
+import { causes as causeTexts } from "../../lib/kit/failure.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
+import type { WorkQueue } from "../../lib/kit/flow/work-queue.ts";
+import type { Standing, WriterReport, ZoneWriter } from "../../lib/route53/flow/zone-writer.ts";
+import { GROUP_WARNING, type Group } from "../../lib/route53/group.ts";
+import type { Change } from "../../lib/route53/plan.ts";
+import {
+  keyOf,
+  type RecordKey,
+  type RecordSet,
+  recordTypes,
+} from "../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import {
   type ChangeState,
   type ContainerState,
   type RecordSetState,
   STATE_SCHEMA_VERSION,
   type State,
-} from "../state.ts";
+} from "../host/state.ts";
 import type { Request } from "./counted.ts";
 import { EVERYDAY, type Why } from "./tell.ts";
 

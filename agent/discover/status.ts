@@ -1,12 +1,14 @@
-import { causes } from "../../lib/core/failure.ts";
-import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
-import { overdueAfter } from "../../lib/core/overdue.ts";
-import { engineCheck } from "../../lib/flow/engine-check.ts";
-import type { Metrics } from "../../lib/io/metrics.ts";
-import { type StatusServer, statusServer } from "../../lib/io/status-server.ts";
-import { type Surroundings, version } from "../modes.ts";
-import type { ChangeState } from "../state.ts";
-import type { StatusAddress } from "../status-address.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
+import { engineCheck } from "../../lib/docker/flow/engine-check.ts";
+import { causes } from "../../lib/kit/failure.ts";
+import { overdueAfter } from "../../lib/route53/overdue.ts";
+import type { ChangeState } from "../host/state.ts";
+import type { Metrics } from "../page/metrics.ts";
+import { page } from "../page/page.ts";
+import type { StatusAddress } from "../page/status-address.ts";
+import { type StatusServer, statusServer } from "../page/status-server.ts";
+import type { Surroundings } from "../process/surroundings.ts";
+import { version } from "../process/version.ts";
 import type { DiscoverConfig } from "./config.ts";
 import { counted, type Request } from "./counted.ts";
 import { figures } from "./figures.ts";
@@ -14,7 +16,6 @@ import { problemsOf } from "./health.ts";
 import type { MetricName } from "./metrics.ts";
 import { type Observation, observation } from "./observe.ts";
 import type { Observer } from "./observer.ts";
-import { page } from "./page.ts";
 
 /** The agent before this one may still hold the port for as long as its drain takes. */
 const BIND_AGAIN_MS = 1_000;

@@ -1,15 +1,15 @@
-import { type ContainerId, shortId } from "../../lib/core/container.ts";
-import type { Desired } from "../../lib/core/desired.ts";
-import type { Life } from "../../lib/core/life.ts";
-import type { Change } from "../../lib/core/plan.ts";
-import { quote } from "../../lib/core/quote.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { Cause } from "../../lib/flow/causes.ts";
-import type { Seen } from "../../lib/flow/look.ts";
-import type { Again } from "../../lib/flow/summed.ts";
-import type { WriterReport } from "../../lib/flow/zone-writer.ts";
-import type { Log, LogFields } from "../log.ts";
-import type { DiscoverFields } from "../log-fields.ts";
+import type { Desired } from "../../lib/discovery/desired.ts";
+import type { Cause } from "../../lib/discovery/flow/causes.ts";
+import type { Seen } from "../../lib/discovery/flow/look.ts";
+import { type ContainerId, shortId } from "../../lib/docker/container.ts";
+import type { Life } from "../../lib/docker/life.ts";
+import type { Again } from "../../lib/kit/flow/summed.ts";
+import { quote } from "../../lib/kit/quote.ts";
+import type { WriterReport } from "../../lib/route53/flow/zone-writer.ts";
+import type { Change } from "../../lib/route53/plan.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
+import type { Log, LogFields } from "../process/log.ts";
+import type { DiscoverFields } from "../process/log-fields.ts";
 import type { DiscoverConfig } from "./config.ts";
 
 /** What led to a change, where that is known. */

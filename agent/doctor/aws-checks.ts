@@ -1,8 +1,8 @@
-import type { InstanceId, Owner, TaskId } from "../../lib/core/arn.ts";
-import { causes } from "../../lib/core/failure.ts";
-import type { Change } from "../../lib/core/plan.ts";
-import type { RecordSet, RecordType } from "../../lib/core/record-set.ts";
-import { formatSetIdentifier } from "../../lib/core/set-identifier.ts";
+import type { InstanceId, Owner, TaskId } from "../../lib/ecs/arn.ts";
+import { causes } from "../../lib/kit/failure.ts";
+import type { Change } from "../../lib/route53/plan.ts";
+import type { RecordSet, RecordType } from "../../lib/route53/record-set.ts";
+import { formatSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import { type Finding, fail, notChecked, type Outcome, ok, warn } from "./finding.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -140,7 +140,7 @@ export const listing = (found: Outcome<unknown>, zoneId: string): Finding =>
     ? ok("read", "record sets can be read (ListResourceRecordSets)")
     : refused("read", "ListResourceRecordSets", zoneId, found);
 
-/** What the SDK calls a refusal; in `failure()` of lib/io/route53.ts it is the cause. */
+/** What the SDK calls a refusal; in `failure()` of lib/route53/io/zone.ts it is the cause. */
 const codeOf = (error: unknown): string => {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof Error ? cause.name : "";

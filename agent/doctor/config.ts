@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { commandFlags } from "../common-flags.ts";
-import type { ConfigOf, Flag } from "../flags.ts";
-import { hostFlags } from "../host-flags.ts";
-import { statusAddress } from "../status-address.ts";
+import { commandFlags } from "../cli/common-flags.ts";
+import type { ConfigOf, Flag } from "../cli/flags.ts";
+import { hostFlags } from "../host/host-flags.ts";
+import { statusAddress } from "../page/status-address.ts";
 
 const { hostedZoneId, introspectionUrl, stateDir } = hostFlags;
 

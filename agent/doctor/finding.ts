@@ -1,5 +1,5 @@
-import { causes } from "../../lib/core/failure.ts";
-import type { Clock } from "../../lib/flow/clock.ts";
+import { causes } from "../../lib/kit/failure.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
 
 export const verdicts = ["ok", "warn", "fail"] as const;
 

@@ -1,6 +1,6 @@
-import type { FoundEcsAgent } from "../../lib/io/ecs-agent.ts";
-import type { HttpAnswer } from "../../lib/io/http-json.ts";
-import type { StatusAddress } from "../status-address.ts";
+import type { FoundEcsAgent } from "../../lib/ecs/io/introspection.ts";
+import type { HttpAnswer } from "../../lib/kit/io/http-json.ts";
+import type { StatusAddress } from "../page/status-address.ts";
 import { type Finding, fail, notChecked, type Outcome, ok, warn } from "./finding.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

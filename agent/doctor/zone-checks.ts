@@ -1,7 +1,7 @@
-import { GROUP_LIMIT, GROUP_WARNING } from "../../lib/core/group.ts";
-import { groupSizes } from "../../lib/core/neighbours.ts";
-import type { AnyRecord } from "../../lib/core/record-set.ts";
-import type { DnsResolver, SoaAnswer } from "../../lib/io/dns.ts";
+import type { DnsResolver, SoaAnswer } from "../../lib/net/io/dns.ts";
+import { GROUP_LIMIT, GROUP_WARNING } from "../../lib/route53/group.ts";
+import { groupSizes } from "../../lib/route53/neighbours.ts";
+import type { AnyRecord } from "../../lib/route53/record-set.ts";
 import { type Finding, fail, notChecked, type Outcome, ok, warn } from "./finding.ts";
 
 /** What was read of the zone's record sets, from its beginning on. */

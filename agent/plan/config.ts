@@ -1,7 +1,7 @@
-import { commandFlags } from "../common-flags.ts";
-import type { ConfigOf } from "../flags.ts";
-import { hostFlags } from "../host-flags.ts";
-import { recordFlags } from "../record-flags.ts";
+import { commandFlags } from "../cli/common-flags.ts";
+import type { ConfigOf } from "../cli/flags.ts";
+import { hostFlags } from "../host/host-flags.ts";
+import { recordFlags } from "../host/record-flags.ts";
 
 const { hostedZoneId, introspectionUrl, patience } = hostFlags;
 

@@ -1,11 +1,11 @@
-import type { InstanceId, TaskId } from "../../lib/core/arn.ts";
-import { type ContainerId, shortId } from "../../lib/core/container.ts";
-import type { Desired } from "../../lib/core/desired.ts";
-import type { Neighbours } from "../../lib/core/neighbours.ts";
-import { type Published, plan } from "../../lib/core/plan.ts";
-import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../../lib/core/record-set.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { Seen } from "../../lib/flow/look.ts";
+import type { Desired } from "../../lib/discovery/desired.ts";
+import type { Seen } from "../../lib/discovery/flow/look.ts";
+import { type ContainerId, shortId } from "../../lib/docker/container.ts";
+import type { InstanceId, TaskId } from "../../lib/ecs/arn.ts";
+import type { Neighbours } from "../../lib/route53/neighbours.ts";
+import { type Published, plan } from "../../lib/route53/plan.ts";
+import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 
 /** A container, as people know it. */
 export interface Named {

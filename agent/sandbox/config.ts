@@ -1,5 +1,5 @@
-import { commonFlags } from "../common-flags.ts";
-import { type ConfigOf, oneOf, wholeNumber } from "../flags.ts";
+import { commonFlags } from "../cli/common-flags.ts";
+import { type ConfigOf, oneOf, wholeNumber } from "../cli/flags.ts";
 
 export const flags = {
   for: wholeNumber({

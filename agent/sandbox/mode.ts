@@ -4,21 +4,21 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
-import { dockerEngine } from "../../lib/io/docker.ts";
-import { type DnsServer, type DnsServerOptions, dnsServer } from "../../lib/sandbox/dns.ts";
-import { type DockerStandIn, dockerStandIn } from "../../lib/sandbox/docker-engine.ts";
-import { type EcsAgentStandIn, ecsAgent } from "../../lib/sandbox/ecs-agent.ts";
-import { containerInstanceArn, tasksOf } from "../../lib/sandbox/ecs-tasks.ts";
-import { engineTasks } from "../../lib/sandbox/engine-tasks.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
+import { dockerEngine } from "../../lib/docker/io/engine.ts";
+import { type DnsServer, type DnsServerOptions, dnsServer } from "../../lib/standins/dns/server.ts";
+import { type DockerStandIn, dockerStandIn } from "../../lib/standins/docker/engine.ts";
+import { engineTasks } from "../../lib/standins/docker/engine-tasks.ts";
+import { type EcsAgentStandIn, ecsAgent } from "../../lib/standins/ecs/introspection.ts";
+import { containerInstanceArn, tasksOf } from "../../lib/standins/ecs/tasks.ts";
 import {
   type LandedChange,
   type Route53StandIn,
   route53StandIn,
-} from "../../lib/sandbox/route53.ts";
-import { logLevels } from "../log.ts";
-import type { Surroundings } from "../modes.ts";
-import { together } from "../supervise.ts";
+} from "../../lib/standins/route53/server.ts";
+import { logLevels } from "../process/log.ts";
+import { together } from "../process/supervise.ts";
+import type { Surroundings } from "../process/surroundings.ts";
 import type { SandboxConfig } from "./config.ts";
 import { playStory } from "./story.ts";
 

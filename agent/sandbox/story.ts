@@ -1,6 +1,6 @@
-import type { Clock, Random } from "../../lib/flow/clock.ts";
-import type { DockerStandIn } from "../../lib/sandbox/docker-engine.ts";
-import { taskArn } from "../../lib/sandbox/ecs-tasks.ts";
+import type { Clock, Random } from "../../lib/kit/flow/clock.ts";
+import type { DockerStandIn } from "../../lib/standins/docker/engine.ts";
+import { taskArn } from "../../lib/standins/ecs/tasks.ts";
 
 const SCENE_MS = 1_600;
 

@@ -1,6 +1,6 @@
-import { commandFlags } from "../common-flags.ts";
-import { type ConfigOf, onOff } from "../flags.ts";
-import { statusAddress } from "../status-address.ts";
+import { commandFlags } from "../cli/common-flags.ts";
+import { type ConfigOf, onOff } from "../cli/flags.ts";
+import { statusAddress } from "../page/status-address.ts";
 
 export const flags = {
   statusAddress: { ...statusAddress, help: "where the running agent serves its status" },

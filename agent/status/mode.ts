@@ -1,8 +1,8 @@
-import { causes } from "../../lib/core/failure.ts";
-import { get } from "../../lib/io/http-json.ts";
-import type { Surroundings } from "../modes.ts";
-import { line, print, printJson } from "../print.ts";
-import type { Answer } from "../supervise.ts";
+import { causes } from "../../lib/kit/failure.ts";
+import { get } from "../../lib/kit/io/http-json.ts";
+import { line, print, printJson } from "../cli/print.ts";
+import type { Answer } from "../process/supervise.ts";
+import type { Surroundings } from "../process/surroundings.ts";
 import type { StatusConfig } from "./config.ts";
 
 const REQUEST_LIMIT_MS = 3_000;
@@ -62,9 +62,9 @@ async function sayHealth(answer: unknown, json: boolean): Promise<Answer> {
 
 async function sayState(answer: unknown, json: boolean): Promise<Answer> {
   const [{ State }, { textOf }, { shapeProblem }] = await Promise.all([
-    import("../state.ts"),
+    import("../host/state.ts"),
     import("./text.ts"),
-    import("../../lib/io/shape.ts"),
+    import("../../lib/kit/io/shape.ts"),
   ]);
   const parsed = State.safeParse(answer);
   if (!parsed.success) {

@@ -1,5 +1,5 @@
-import { columns, line, type Piece } from "../print.ts";
-import type { ChangeState, ContainerState, RecordSetState, State } from "../state.ts";
+import { columns, line, type Piece } from "../cli/print.ts";
+import type { ChangeState, ContainerState, RecordSetState, State } from "../host/state.ts";
 
 /** So many of the last changes are shown; `--json` has them all. */
 const CHANGES_SHOWN = 10;

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import type { DeleteLimit } from "../../lib/core/sweep.ts";
-import { commandFlags } from "../common-flags.ts";
-import { type ConfigOf, type Flag, wholeNumber } from "../flags.ts";
-import { hostFlags } from "../host-flags.ts";
+import type { DeleteLimit } from "../../lib/discovery/sweep.ts";
+import { commandFlags } from "../cli/common-flags.ts";
+import { type ConfigOf, type Flag, wholeNumber } from "../cli/flags.ts";
+import { hostFlags } from "../host/host-flags.ts";
 
 const { hostedZoneId, dryRun, patience } = hostFlags;
 

@@ -1,9 +1,9 @@
-import { causes, Fatal } from "../../lib/core/failure.ts";
-import { quote } from "../../lib/core/quote.ts";
-import { systemClock } from "../../lib/flow/clock.ts";
-import { environmentName, readFlags } from "../flags.ts";
-import { createLog } from "../log.ts";
-import type { Stop } from "../supervise.ts";
+import { causes, Fatal } from "../../lib/kit/failure.ts";
+import { systemClock } from "../../lib/kit/flow/clock.ts";
+import { quote } from "../../lib/kit/quote.ts";
+import { environmentName, readFlags } from "../cli/flags.ts";
+import { createLog } from "../process/log.ts";
+import type { Stop } from "../process/supervise.ts";
 import { flags } from "./config.ts";
 import type { SweepReport } from "./report.ts";
 import { sweep } from "./sweep.ts";

@@ -1,7 +1,7 @@
-import { Fatal } from "../../lib/core/failure.ts";
-import type { Surroundings } from "../modes.ts";
-import { print, printJson } from "../print.ts";
-import type { Answer } from "../supervise.ts";
+import { Fatal } from "../../lib/kit/failure.ts";
+import { print, printJson } from "../cli/print.ts";
+import type { Answer } from "../process/supervise.ts";
+import type { Surroundings } from "../process/surroundings.ts";
 import type { SweepConfig } from "./config.ts";
 import { textOf } from "./report.ts";
 import { sweep } from "./sweep.ts";

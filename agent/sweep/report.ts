@@ -1,8 +1,8 @@
-import type { Fleet } from "../../lib/core/fleet.ts";
-import type { ForeignRecord } from "../../lib/core/own-record.ts";
-import type { RecordSet } from "../../lib/core/record-set.ts";
-import type { Fate, Judged } from "../../lib/core/sweep.ts";
-import { line } from "../print.ts";
+import type { Fate, Judged } from "../../lib/discovery/sweep.ts";
+import type { Fleet } from "../../lib/ecs/fleet.ts";
+import type { ForeignRecord } from "../../lib/route53/own-record.ts";
+import type { RecordSet } from "../../lib/route53/record-set.ts";
+import { line } from "../cli/print.ts";
 
 /** A record and what became of it. */
 type Entry = Pick<RecordSet, "name" | "setIdentifier"> &

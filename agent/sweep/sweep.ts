@@ -1,26 +1,26 @@
-import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
-import { causes, Fatal } from "../../lib/core/failure.ts";
-import { clusterName } from "../../lib/core/fleet.ts";
-import type { Group } from "../../lib/core/group.ts";
-import type { ForeignRecord } from "../../lib/core/own-record.ts";
-import type { Change } from "../../lib/core/plan.ts";
-import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../../lib/core/record-set.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { Judged } from "../../lib/core/sweep.ts";
-import { doorbell } from "../../lib/flow/doorbell.ts";
-import { everyCluster, readFleet } from "../../lib/flow/fleet.ts";
-import { changedMeanwhile, lookTwice } from "../../lib/flow/look-twice.ts";
-import { type WriterReport, zoneWriter } from "../../lib/flow/zone-writer.ts";
-import { type EcsControl, ecsControl } from "../../lib/io/ecs.ts";
+import { everyCluster, readFleet } from "../../lib/discovery/flow/fleet.ts";
+import { changedMeanwhile, lookTwice } from "../../lib/discovery/flow/look-twice.ts";
+import type { Judged } from "../../lib/discovery/sweep.ts";
+import { clusterName } from "../../lib/ecs/fleet.ts";
+import { type EcsControl, ecsControl } from "../../lib/ecs/io/control.ts";
+import { causes, Fatal } from "../../lib/kit/failure.ts";
+import { doorbell } from "../../lib/kit/flow/doorbell.ts";
+import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
+import { type WriterReport, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
+import type { Group } from "../../lib/route53/group.ts";
 import {
   type HostedZone,
   hostedZone,
   type OwnedZone,
   type ZoneCursor,
-} from "../../lib/io/route53.ts";
-import { everyPage } from "../every-page.ts";
-import { insistOn } from "../insist.ts";
-import type { Surroundings } from "../modes.ts";
+} from "../../lib/route53/io/zone.ts";
+import type { ForeignRecord } from "../../lib/route53/own-record.ts";
+import type { Change } from "../../lib/route53/plan.ts";
+import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
+import { everyPage } from "../host/every-page.ts";
+import { insistOn } from "../host/insist.ts";
+import type { Surroundings } from "../process/surroundings.ts";
 import type { SweepConfig } from "./config.ts";
 import { reportOf, type SweepReport } from "./report.ts";
 

@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-route-53";
 import Docker from "dockerode";
 import PQueue from "p-queue";
-import { splitLines } from "../../lib/io/lines.ts";
+import { splitLines } from "../../lib/kit/io/lines.ts";
 import { LABEL, ZONE } from "./world.ts";
 
 /**

@@ -1,10 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DockerStandIn, dockerStandIn } from "../../lib/sandbox/docker-engine.ts";
-import { ecsAgent } from "../../lib/sandbox/ecs-agent.ts";
-import { containerInstanceArn, taskArn, tasksOf } from "../../lib/sandbox/ecs-tasks.ts";
-import { type Rate, type Route53StandIn, route53StandIn } from "../../lib/sandbox/route53.ts";
+import { type DockerStandIn, dockerStandIn } from "../../lib/standins/docker/engine.ts";
+import { ecsAgent } from "../../lib/standins/ecs/introspection.ts";
+import { containerInstanceArn, taskArn, tasksOf } from "../../lib/standins/ecs/tasks.ts";
+import {
+  type Rate,
+  type Route53StandIn,
+  route53StandIn,
+} from "../../lib/standins/route53/server.ts";
 
 export const ZONE = { id: "Z00BENCH", name: "bench.internal" };
 export const LABEL = "discovery.service.name";

@@ -1,10 +1,10 @@
 import { EventEmitter } from "node:events";
 import type { DiscoverConfig } from "../../agent/discover/config.ts";
 import { discover } from "../../agent/discover/mode.ts";
-import type { Edges } from "../../agent/edges.ts";
-import type { Log } from "../../agent/log.ts";
-import { type Ending, supervise } from "../../agent/supervise.ts";
-import type { Clock } from "../../lib/flow/clock.ts";
+import type { Edges } from "../../agent/host/edges.ts";
+import type { Log } from "../../agent/process/log.ts";
+import { type Ending, supervise } from "../../agent/process/supervise.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
 import { chance } from "../support/chance.ts";
 import { type Gate, gate } from "./gate.ts";
 import type { Life } from "./zone.ts";

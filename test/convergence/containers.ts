@@ -1,4 +1,4 @@
-import type { ContainerId } from "../../lib/core/container.ts";
+import type { ContainerId } from "../../lib/docker/container.ts";
 import type { KnownTask } from "./ecs.ts";
 import type { Engine } from "./engine.ts";
 import { introspected, type Made, made, type Plan } from "./hosts.ts";

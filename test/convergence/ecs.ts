@@ -1,9 +1,9 @@
-import type { Owner, TaskId } from "../../lib/core/arn.ts";
-import type { ContainerId } from "../../lib/core/container.ts";
-import { Unavailable } from "../../lib/core/failure.ts";
-import type { TaskContainer } from "../../lib/core/task.ts";
-import type { Clock, Random } from "../../lib/flow/clock.ts";
-import type { EcsAgent, FoundEcsAgent } from "../../lib/io/ecs-agent.ts";
+import type { ContainerId } from "../../lib/docker/container.ts";
+import type { Owner, TaskId } from "../../lib/ecs/arn.ts";
+import type { EcsAgent, FoundEcsAgent } from "../../lib/ecs/io/introspection.ts";
+import type { TaskContainer } from "../../lib/ecs/task.ts";
+import { Unavailable } from "../../lib/kit/failure.ts";
+import type { Clock, Random } from "../../lib/kit/flow/clock.ts";
 import type { Faults } from "./faults.ts";
 
 /** A task as its ECS agent knows it. It stays there, addresses and all, long after it has stopped. */

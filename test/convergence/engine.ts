@@ -1,8 +1,8 @@
-import type { Container, ContainerId } from "../../lib/core/container.ts";
-import { Unavailable } from "../../lib/core/failure.ts";
-import { type ContainerEvent, DEFAULT_STOP_SIGNAL, type Health } from "../../lib/core/life.ts";
-import type { Clock, Random } from "../../lib/flow/clock.ts";
-import type { DockerEngine, EngineEvent } from "../../lib/io/docker.ts";
+import type { Container, ContainerId } from "../../lib/docker/container.ts";
+import type { DockerEngine, EngineEvent } from "../../lib/docker/io/engine.ts";
+import { type ContainerEvent, DEFAULT_STOP_SIGNAL, type Health } from "../../lib/docker/life.ts";
+import { Unavailable } from "../../lib/kit/failure.ts";
+import type { Clock, Random } from "../../lib/kit/flow/clock.ts";
 import type { Faults } from "./faults.ts";
 
 /** A container as the engine itself knows it. */

@@ -1,4 +1,4 @@
-import type { Clock, Random } from "../../lib/flow/clock.ts";
+import type { Clock, Random } from "../../lib/kit/flow/clock.ts";
 import type { Tally } from "./tally.ts";
 
 /** Faults that last for a while. What each does is beside the part of the world that it befalls. */

@@ -1,4 +1,4 @@
-import type { ChangeInput, ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
+import type { ChangeInput, ZoneRecord } from "../../lib/standins/route53/rules.ts";
 import { instance, ZONE } from "../support/build.ts";
 import { instanceOf } from "./hosts.ts";
 import type { Watch } from "./invariants.ts";

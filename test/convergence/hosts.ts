@@ -1,6 +1,6 @@
-import type { InstanceId, TaskId } from "../../lib/core/arn.ts";
-import type { ContainerId } from "../../lib/core/container.ts";
-import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
+import type { ContainerId } from "../../lib/docker/container.ts";
+import type { InstanceId, TaskId } from "../../lib/ecs/arn.ts";
 import { containerId, instance, task, taskArn, ZONE } from "../support/build.ts";
 
 /** What a scenario says of a container, before it exists. */

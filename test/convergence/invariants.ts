@@ -1,8 +1,8 @@
-import type { Ending } from "../../agent/supervise.ts";
-import type { ContainerId } from "../../lib/core/container.ts";
-import { Fatal, Unavailable } from "../../lib/core/failure.ts";
-import type { Clock } from "../../lib/flow/clock.ts";
-import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
+import type { Ending } from "../../agent/process/supervise.ts";
+import type { ContainerId } from "../../lib/docker/container.ts";
+import { Fatal, Unavailable } from "../../lib/kit/failure.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
+import type { ZoneRecord } from "../../lib/standins/route53/rules.ts";
 import { ZONE } from "../support/build.ts";
 import type { Containers } from "./containers.ts";
 import type { Box } from "./engine.ts";

@@ -1,5 +1,5 @@
-import type { Clock } from "../../lib/flow/clock.ts";
-import type { JournalStore } from "../../lib/flow/journal.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
+import type { JournalStore } from "../../lib/route53/flow/journal.ts";
 import type { Faults } from "./faults.ts";
 
 /** No start has met the disk yet. */

@@ -1,4 +1,4 @@
-import type { Random } from "../../lib/flow/clock.ts";
+import type { Random } from "../../lib/kit/flow/clock.ts";
 import type { Window, WindowKind } from "./faults.ts";
 import { ms } from "./flags.ts";
 import { ofContainers, type Step, type StepKind } from "./scenario.ts";

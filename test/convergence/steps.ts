@@ -1,4 +1,4 @@
-import { DEFAULT_STOP_SIGNAL } from "../../lib/core/life.ts";
+import { DEFAULT_STOP_SIGNAL } from "../../lib/docker/life.ts";
 import type { AgentHost } from "./agent.ts";
 import type { Containers } from "./containers.ts";
 import type { Engine } from "./engine.ts";

@@ -1,6 +1,6 @@
-import { SERVICE_NAME_LABEL } from "../../lib/core/labels.ts";
-import { DEFAULT_STOP_SIGNAL, KILL_SIGNAL } from "../../lib/core/life.ts";
-import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
+import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
+import { DEFAULT_STOP_SIGNAL, KILL_SIGNAL } from "../../lib/docker/life.ts";
+import type { ZoneRecord } from "../../lib/standins/route53/rules.ts";
 import { ZONE } from "../support/build.ts";
 import { chance } from "../support/chance.ts";
 import { virtualClock } from "../support/virtual-clock.ts";

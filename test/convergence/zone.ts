@@ -1,11 +1,11 @@
-import type { InstanceId } from "../../lib/core/arn.ts";
-import { Fatal, Unavailable } from "../../lib/core/failure.ts";
-import { isOwn, isStrange, type Whose } from "../../lib/core/own-record.ts";
-import { type Step, stepsOf } from "../../lib/core/plan.ts";
-import { type RecordSet, recordTypes } from "../../lib/core/record-set.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { Clock, Random } from "../../lib/flow/clock.ts";
-import type { HostedZone } from "../../lib/io/route53.ts";
+import type { InstanceId } from "../../lib/ecs/arn.ts";
+import { Fatal, Unavailable } from "../../lib/kit/failure.ts";
+import type { Clock, Random } from "../../lib/kit/flow/clock.ts";
+import type { HostedZone } from "../../lib/route53/io/zone.ts";
+import { isOwn, isStrange, type Whose } from "../../lib/route53/own-record.ts";
+import { type Step, stepsOf } from "../../lib/route53/plan.ts";
+import { type RecordSet, recordTypes } from "../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import {
   type AppliedChange,
   applyBatch,
@@ -15,7 +15,7 @@ import {
   recordsOf,
   type ZoneRecord,
   type ZoneState,
-} from "../../lib/sandbox/route53-rules.ts";
+} from "../../lib/standins/route53/rules.ts";
 import type { Faults, WindowKind } from "./faults.ts";
 import type { Tally } from "./tally.ts";
 
@@ -46,7 +46,7 @@ export interface Zone {
   readonly sent: () => number;
 }
 
-/** What the client of lib/io/route53.ts is set to: so many tries, so long each. */
+/** What the client of lib/route53/io/zone.ts is set to: so many tries, so long each. */
 const ATTEMPTS = 5;
 const LIMIT_MS = 10_000;
 /** What a killed process had under way arrives within this time or never; no restart is faster. */

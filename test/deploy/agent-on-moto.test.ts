@@ -4,7 +4,7 @@ import {
   Route53Client,
 } from "@aws-sdk/client-route-53";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { NAME_LABEL, newTaskLabel, type SimulatedLab, simulatedLab } from "../support/lab.ts";
 import { type MotoServer, motoServer, motoZone } from "../support/moto.ts";

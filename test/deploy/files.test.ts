@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
-import { commonFlags } from "../../agent/common-flags.ts";
+import { commonFlags } from "../../agent/cli/common-flags.ts";
 import { pinnedPython } from "../support/python.ts";
 import { readmeCommand } from "../support/readme.ts";
 

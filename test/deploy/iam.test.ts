@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it, test } from "@jest/globals";
-import { recordTypes } from "../../lib/core/record-set.ts";
+import { recordTypes } from "../../lib/route53/record-set.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
@@ -21,7 +21,9 @@ const actionsOf = (file: string) =>
 
 /** The IAM actions of the commands that the edges send by this client of the SDK. */
 function actionsSent(client: string, prefix: string): readonly string[] {
-  const sources = readdirSync(new URL("lib/io/", ROOT)).map((file) => read(`lib/io/${file}`));
+  const sources = readdirSync(new URL("lib/", ROOT), { recursive: true, encoding: "utf8" })
+    .filter((file) => /\/io\/[\w-]+\.ts$/.test(file))
+    .map((file) => read(`lib/${file}`));
   const imports = sources.flatMap((source) =>
     [...source.matchAll(/import \{([^}]*)\} from "([^"]+)"/g)]
       .filter(([, , from]) => from === `@aws-sdk/${client}`)

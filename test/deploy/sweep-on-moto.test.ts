@@ -13,8 +13,8 @@ import {
   Route53Client,
 } from "@aws-sdk/client-route-53";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
-import { type InstanceId, ownerOf, type TaskId, taskIdOf } from "../../lib/core/arn.ts";
-import { formatSetIdentifier } from "../../lib/core/set-identifier.ts";
+import { type InstanceId, ownerOf, type TaskId, taskIdOf } from "../../lib/ecs/arn.ts";
+import { formatSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import { startAgent } from "../support/agent-process.ts";
 import { task } from "../support/build.ts";
 import { type MotoServer, motoServer, motoZone } from "../support/moto.ts";

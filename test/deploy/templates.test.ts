@@ -23,7 +23,7 @@ import {
   Route53Client,
 } from "@aws-sdk/client-route-53";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { commonFlags } from "../../agent/common-flags.ts";
+import { commonFlags } from "../../agent/cli/common-flags.ts";
 import { type MotoServer, motoServer } from "../support/moto.ts";
 import { pinnedPython } from "../support/python.ts";
 

@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { ContainerId } from "../../lib/core/container.ts";
-import { lives } from "../../lib/flow/lives.ts";
-import { type DockerEngine, dockerEngine, type EngineEvent } from "../../lib/io/docker.ts";
+import type { ContainerId } from "../../lib/docker/container.ts";
+import { lives } from "../../lib/docker/flow/lives.ts";
+import { type DockerEngine, dockerEngine, type EngineEvent } from "../../lib/docker/io/engine.ts";
 import { containerId } from "../support/build.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { claimOf, desiredOf } from "../../lib/core/desired.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { TaskAnswer } from "../../lib/core/task.ts";
-import { type EcsAgent, ecsAgent } from "../../lib/io/ecs-agent.ts";
+import { claimOf, desiredOf } from "../../lib/discovery/desired.ts";
+import { type EcsAgent, ecsAgent } from "../../lib/ecs/io/introspection.ts";
+import type { TaskAnswer } from "../../lib/ecs/task.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import { container, containerId, desiredRules, owner, taskArn, ZONE } from "../support/build.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";
 import { damage, damaged, hostileJson, hostileText, inChunks, mutatedJson } from "./hostile.ts";

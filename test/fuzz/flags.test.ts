@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { environmentName, type Flags, readFlags } from "../../agent/cli/flags.ts";
 import { flags as deregisterFlags } from "../../agent/deregister/config.ts";
 import { flags as discoverFlags } from "../../agent/discover/config.ts";
-import { environmentName, type Flags, readFlags } from "../../agent/flags.ts";
 import { flags as sandboxFlags } from "../../agent/sandbox/config.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";
 import { hostileText } from "./hostile.ts";

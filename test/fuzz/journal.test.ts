@@ -1,10 +1,15 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { formatJournal, type JournalScope, parseJournal, sealed } from "../../lib/core/journal.ts";
-import { type Published, plan } from "../../lib/core/plan.ts";
-import { keyOf, type RecordKey, recordTypes } from "../../lib/core/record-set.ts";
-import { formatSetIdentifier, parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import { journalKeeper } from "../../lib/flow/journal.ts";
+import { journalKeeper } from "../../lib/route53/flow/journal.ts";
+import {
+  formatJournal,
+  type JournalScope,
+  parseJournal,
+  sealed,
+} from "../../lib/route53/journal.ts";
+import { type Published, plan } from "../../lib/route53/plan.ts";
+import { keyOf, type RecordKey, recordTypes } from "../../lib/route53/record-set.ts";
+import { formatSetIdentifier, parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import { instance, owner, record, task, ZONE } from "../support/build.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";

@@ -1,19 +1,19 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { claimOf, type DesiredRules, desiredOf } from "../../lib/core/desired.ts";
-import { matchesGlob } from "../../lib/core/glob.ts";
-import { type Change, type Published, plan, stepsOf } from "../../lib/core/plan.ts";
-import { keyOf, type RecordKey } from "../../lib/core/record-set.ts";
-import { formatSetIdentifier, parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import { hostedZone } from "../../lib/io/route53.ts";
-import { route53StandIn } from "../../lib/sandbox/route53.ts";
+import { claimOf, type DesiredRules, desiredOf } from "../../lib/discovery/desired.ts";
+import { matchesGlob } from "../../lib/kit/glob.ts";
+import { hostedZone } from "../../lib/route53/io/zone.ts";
+import { type Change, type Published, plan, stepsOf } from "../../lib/route53/plan.ts";
+import { keyOf, type RecordKey } from "../../lib/route53/record-set.ts";
+import { formatSetIdentifier, parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import {
   applyBatch,
   recordsOf as heldBy,
   newZone,
   type ZoneRecord,
   type ZoneState,
-} from "../../lib/sandbox/route53-rules.ts";
+} from "../../lib/standins/route53/rules.ts";
+import { route53StandIn } from "../../lib/standins/route53/server.ts";
 import {
   container,
   containerId,

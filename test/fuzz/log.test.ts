@@ -1,14 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type logFormats, logLevels } from "../../agent/log.ts";
+import { type logFormats, logLevels } from "../../agent/process/log.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";
 import { hostileText } from "./hostile.ts";
 
 /** Writes what it is given, and after each call a line that no call can give. */
 const PROGRAM = `
   import { readFileSync } from "node:fs";
-  import { createLog } from ${JSON.stringify(new URL("../../agent/log.ts", import.meta.url).href)};
+  import { createLog } from ${JSON.stringify(new URL("../../agent/process/log.ts", import.meta.url).href)};
   const { format, calls } = JSON.parse(readFileSync(0, "utf8"));
   const texts = [];
   const write = process.stdout.write.bind(process.stdout);

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { formatSetIdentifier, parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import { hostedZone, type OwnedZone, type ZoneCursor } from "../../lib/io/route53.ts";
-import { newZone, recordsOf } from "../../lib/sandbox/route53-rules.ts";
+import { hostedZone, type OwnedZone, type ZoneCursor } from "../../lib/route53/io/zone.ts";
+import { formatSetIdentifier, parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
+import { newZone, recordsOf } from "../../lib/standins/route53/rules.ts";
 import {
   changedResponse,
   errorResponse,
   listResponse,
   zoneResponse,
-} from "../../lib/sandbox/route53-xml.ts";
+} from "../../lib/standins/route53/xml.ts";
 import { instance, owner, record, task, upsert, ZONE } from "../support/build.ts";
 import { loopbackAws } from "../support/loopback-aws.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";

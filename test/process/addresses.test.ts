@@ -2,9 +2,9 @@ import { Resolver } from "node:dns/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it } from "@jest/globals";
-import { dnsServer } from "../../lib/sandbox/dns.ts";
-import type { IntrospectionTask } from "../../lib/sandbox/ecs-agent.ts";
-import { awsvpcTask, bridgeTask, hostTask, taskArn } from "../../lib/sandbox/ecs-tasks.ts";
+import { dnsServer } from "../../lib/standins/dns/server.ts";
+import type { IntrospectionTask } from "../../lib/standins/ecs/introspection-shape.ts";
+import { awsvpcTask, bridgeTask, hostTask, taskArn } from "../../lib/standins/ecs/tasks.ts";
 import { type SimulatedLab, simulatedLab } from "../support/lab.ts";
 
 const V4 = "10.0.41.17";

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import type { Finding } from "../../agent/doctor/finding.ts";
-import { dnsServer } from "../../lib/sandbox/dns.ts";
+import { dnsServer } from "../../lib/standins/dns/server.ts";
 import { type LabOptions, type SimulatedLab, simulatedLab } from "../support/lab.ts";
 
 const denied = {

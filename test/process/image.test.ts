@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import Docker from "dockerode";
-import { dnsServer } from "../../lib/sandbox/dns.ts";
+import { dnsServer } from "../../lib/standins/dns/server.ts";
 import { type AgentImage, agentImage, runAsInReadme } from "../support/agent-container.ts";
 import { type EngineLab, engineLab, newTaskLabel } from "../support/lab.ts";
 import { changes } from "../support/wait.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, it } from "@jest/globals";
 import type Docker from "dockerode";
-import type { Random } from "../../lib/flow/clock.ts";
+import type { Random } from "../../lib/kit/flow/clock.ts";
 import type { AgentProcess, LogLine } from "../support/agent-process.ts";
 import { chance } from "../support/chance.ts";
 import { type EngineLab, engineLab, newTaskLabel } from "../support/lab.ts";

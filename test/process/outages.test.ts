@@ -1,9 +1,9 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "@jest/globals";
-import { journalFile } from "../../lib/io/journal-file.ts";
-import { containerInstanceArn } from "../../lib/sandbox/ecs-tasks.ts";
-import type { RequestPhase, RequestSeen } from "../../lib/sandbox/route53.ts";
+import { journalFile } from "../../lib/route53/io/journal-file.ts";
+import { containerInstanceArn } from "../../lib/standins/ecs/tasks.ts";
+import type { RequestPhase, RequestSeen } from "../../lib/standins/route53/server.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { NAME_LABEL, newTaskLabel, type SimulatedLab, simulatedLab } from "../support/lab.ts";
 import { smallDisk } from "../support/small-disk.ts";

@@ -2,9 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import type { PlanReport } from "../../agent/plan/report.ts";
-import { taskArn, tasksOf } from "../../lib/sandbox/ecs-tasks.ts";
-import type { Route53StandIn } from "../../lib/sandbox/route53.ts";
-import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
+import { taskArn, tasksOf } from "../../lib/standins/ecs/tasks.ts";
+import type { ZoneRecord } from "../../lib/standins/route53/rules.ts";
+import type { Route53StandIn } from "../../lib/standins/route53/server.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { engineLab, type SimulatedLab, simulatedLab } from "../support/lab.ts";
 

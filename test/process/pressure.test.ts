@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
-import { ROUTE53_BATCH } from "../../lib/core/batches.ts";
-import type { ContainerSpec, DockerStandIn } from "../../lib/sandbox/docker-engine.ts";
+import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
+import type { ContainerSpec, DockerStandIn } from "../../lib/standins/docker/engine.ts";
 import { NODE_FLAGS } from "../bench/writers.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import { NAME_LABEL, newTaskLabel, type SimulatedLab, simulatedLab } from "../support/lab.ts";

@@ -3,7 +3,10 @@ import { expect, it } from "@jest/globals";
 import { NAME_LABEL, simulatedLab } from "../support/lab.ts";
 
 /** Real events of a Docker engine, oldest first. */
-const recorded = readFileSync(new URL("../sandbox/docker-events.jsonl", import.meta.url), "utf8")
+const recorded = readFileSync(
+  new URL("../lib/standins/docker/docker-events.jsonl", import.meta.url),
+  "utf8",
+)
   .trimEnd()
   .split("\n")
   .toSorted((a, b) => timeOf(a) - timeOf(b))

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "@jest/globals";
-import type { State } from "../../agent/state.ts";
+import type { State } from "../../agent/host/state.ts";
 import { startAgent } from "../support/agent-process.ts";
 import { simulatedLab } from "../support/lab.ts";
 import { statusOf } from "../support/status.ts";

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { get as httpGet, type IncomingMessage } from "node:http";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "@jest/globals";
-import { logFields } from "../../agent/log-fields.ts";
-import { stateEvents } from "../../agent/state.ts";
+import { stateEvents } from "../../agent/host/state.ts";
+import { logFields } from "../../agent/process/log-fields.ts";
 import { readExposition } from "../support/exposition.ts";
 import {
   engineLab,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { DOCKER_API_VERSIONS } from "../../lib/sandbox/docker-engine.ts";
+import { DOCKER_API_VERSIONS } from "../../lib/standins/docker/engine.ts";
 import { NAME_LABEL, newTaskLabel, simulatedLab } from "../support/lab.ts";
 
 const TERM = 15;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Random } from "../../lib/flow/clock.ts";
-import type { Route53StandIn } from "../../lib/sandbox/route53.ts";
+import type { Random } from "../../lib/kit/flow/clock.ts";
+import type { Route53StandIn } from "../../lib/standins/route53/server.ts";
 import type { AgentProcess } from "../support/agent-process.ts";
 import type { Host } from "./host.ts";
 

@@ -1,10 +1,10 @@
-import type { InstanceId, Owner, TaskId } from "../../lib/core/arn.ts";
-import type { Container, ContainerId } from "../../lib/core/container.ts";
-import type { DesiredRules } from "../../lib/core/desired.ts";
-import type { Change } from "../../lib/core/plan.ts";
-import type { RecordSet } from "../../lib/core/record-set.ts";
-import { formatSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { TaskContainer } from "../../lib/core/task.ts";
+import type { DesiredRules } from "../../lib/discovery/desired.ts";
+import type { Container, ContainerId } from "../../lib/docker/container.ts";
+import type { InstanceId, Owner, TaskId } from "../../lib/ecs/arn.ts";
+import type { TaskContainer } from "../../lib/ecs/task.ts";
+import type { Change } from "../../lib/route53/plan.ts";
+import type { RecordSet } from "../../lib/route53/record-set.ts";
+import { formatSetIdentifier } from "../../lib/route53/set-identifier.ts";
 
 export const ZONE = "example.internal";
 

@@ -1,4 +1,4 @@
-import type { Random } from "../../lib/flow/clock.ts";
+import type { Random } from "../../lib/kit/flow/clock.ts";
 
 /** The same numbers for the same seed (mulberry32), so that a run can be repeated. */
 export function chance(seed: number): Random {

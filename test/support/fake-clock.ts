@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/flow/clock.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
 
 export interface FakeClock extends Clock {
   /** Moves time on, waking each sleeper at its moment and letting everything that follows from it happen. */

@@ -1,4 +1,4 @@
-import { environmentName, type Flag, type Flags } from "../../agent/flags.ts";
+import { environmentName, type Flag, type Flags } from "../../agent/cli/flags.ts";
 
 /** The flags of a mode as a markdown table, the way README.md shows them. */
 export function flagTable(flags: Flags): string {

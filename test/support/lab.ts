@@ -4,21 +4,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Docker from "dockerode";
 import { GenericContainer } from "testcontainers";
-import { dockerEngine } from "../../lib/io/docker.ts";
+import { dockerEngine } from "../../lib/docker/io/engine.ts";
 import {
   DOCKER_API_VERSIONS,
   type DockerApiVersion,
   type DockerStandIn,
   dockerStandIn,
-} from "../../lib/sandbox/docker-engine.ts";
+} from "../../lib/standins/docker/engine.ts";
+import { engineTasks } from "../../lib/standins/docker/engine-tasks.ts";
 import {
   type EcsAgentOptions,
   type EcsAgentStandIn,
   ecsAgent,
-} from "../../lib/sandbox/ecs-agent.ts";
-import { containerInstanceArn, taskArn, tasksOf } from "../../lib/sandbox/ecs-tasks.ts";
-import { engineTasks } from "../../lib/sandbox/engine-tasks.ts";
-import { type Route53StandIn, route53StandIn } from "../../lib/sandbox/route53.ts";
+} from "../../lib/standins/ecs/introspection.ts";
+import { containerInstanceArn, taskArn, tasksOf } from "../../lib/standins/ecs/tasks.ts";
+import { type Route53StandIn, route53StandIn } from "../../lib/standins/route53/server.ts";
 import { type AgentProcess, startAgent } from "./agent-process.ts";
 import { type DockerProxy, dockerProxy } from "./docker-proxy.ts";
 import { TEST_IMAGE } from "./engine.ts";

@@ -1,4 +1,4 @@
-import type { Metric } from "../../lib/io/metrics.ts";
+import type { Metric } from "../../agent/page/metrics.ts";
 
 /** Metrics as a markdown table, the way README.md shows them. */
 export function metricTableText(metrics: Readonly<Record<string, Metric>>): string {

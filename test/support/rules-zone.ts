@@ -1,15 +1,15 @@
-import { Unavailable } from "../../lib/core/failure.ts";
-import type { Group } from "../../lib/core/group.ts";
-import { type Change, stepsOf } from "../../lib/core/plan.ts";
-import { keyOf, type RecordSet } from "../../lib/core/record-set.ts";
-import { parseSetIdentifier } from "../../lib/core/set-identifier.ts";
-import type { Submission, ZonePage } from "../../lib/flow/zone-writer.ts";
+import { Unavailable } from "../../lib/kit/failure.ts";
+import type { Submission, ZonePage } from "../../lib/route53/flow/zone-writer.ts";
+import type { Group } from "../../lib/route53/group.ts";
+import { type Change, stepsOf } from "../../lib/route53/plan.ts";
+import { keyOf, type RecordSet } from "../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import {
   applyBatch,
   newZone,
   recordsOf,
   type ZoneRecord,
-} from "../../lib/sandbox/route53-rules.ts";
+} from "../../lib/standins/route53/rules.ts";
 import { owner, ZONE } from "./build.ts";
 
 /** What becomes of one request: done and answered, done but the answer lost, lost before it was done, or turned away. */

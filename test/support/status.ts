@@ -1,5 +1,5 @@
-import { type State, State as StateSchema } from "../../agent/state.ts";
-import { request } from "../../lib/io/http-json.ts";
+import { type State, State as StateSchema } from "../../agent/host/state.ts";
+import { request } from "../../lib/kit/io/http-json.ts";
 import type { AgentProcess } from "./agent-process.ts";
 
 /** Any port that is free: many agents run on one machine at once. */

@@ -1,17 +1,17 @@
-import type { InstanceId, TaskId } from "../../lib/core/arn.ts";
-import { formatSetIdentifier, type Ownership } from "../../lib/core/set-identifier.ts";
+import type { InstanceId, TaskId } from "../../lib/ecs/arn.ts";
+import { formatSetIdentifier, type Ownership } from "../../lib/route53/set-identifier.ts";
 import {
   type ControlRequest,
   type EcsControlStandIn,
   ecsControlStandIn,
-} from "../../lib/sandbox/ecs-control.ts";
+} from "../../lib/standins/ecs/control.ts";
 import type {
   ControlCluster,
   ControlInstance,
   ControlTask,
-} from "../../lib/sandbox/ecs-control-rules.ts";
-import { type Route53StandIn, route53StandIn } from "../../lib/sandbox/route53.ts";
-import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
+} from "../../lib/standins/ecs/control-rules.ts";
+import type { ZoneRecord } from "../../lib/standins/route53/rules.ts";
+import { type Route53StandIn, route53StandIn } from "../../lib/standins/route53/server.ts";
 import { type AgentProcess, startAgent } from "./agent-process.ts";
 import { instance, task, ZONE } from "./build.ts";
 import { changes } from "./wait.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/flow/clock.ts";
+import type { Clock } from "../../lib/kit/flow/clock.ts";
 
 /** Time that passes as fast as the work in it allows. */
 export interface VirtualClock extends Clock {

@@ -1,5 +1,5 @@
-import type { Route53StandIn } from "../../lib/sandbox/route53.ts";
-import type { ZoneRecord } from "../../lib/sandbox/route53-rules.ts";
+import type { ZoneRecord } from "../../lib/standins/route53/rules.ts";
+import type { Route53StandIn } from "../../lib/standins/route53/server.ts";
 
 /** A stand-in's zone, as the set of its weighted records, each `name address`. */
 export interface ZoneView {

@@ -1,4 +1,4 @@
-import type { RequestSeen } from "../../../lib/sandbox/route53.ts";
+import type { RequestSeen } from "../../../lib/standins/route53/server.ts";
 import type { Scenario } from "../results.ts";
 import { percentile } from "../stats.ts";
 import { answeredAll, warmUp } from "../steps.ts";

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { get } from "../../../lib/io/http-json.ts";
+import { get } from "../../../lib/kit/io/http-json.ts";
 import { restingMb } from "../memory.ts";
 import type { Scenario } from "../results.ts";
 import { median } from "../stats.ts";

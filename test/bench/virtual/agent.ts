@@ -1,12 +1,12 @@
-import { ROUTE53_BATCH } from "../../../lib/core/batches.ts";
-import type { ContainerId } from "../../../lib/core/container.ts";
-import { keyOf, type RecordSet } from "../../../lib/core/record-set.ts";
-import type { Clock, Random } from "../../../lib/flow/clock.ts";
-import { desiredTable } from "../../../lib/flow/desired-table.ts";
-import { doorbell } from "../../../lib/flow/doorbell.ts";
-import type { JournalKeeper } from "../../../lib/flow/journal.ts";
-import { zoneWriter } from "../../../lib/flow/zone-writer.ts";
-import type { OwnedZone, ZoneCursor } from "../../../lib/io/route53.ts";
+import { desiredTable } from "../../../lib/discovery/flow/desired-table.ts";
+import type { ContainerId } from "../../../lib/docker/container.ts";
+import type { Clock, Random } from "../../../lib/kit/flow/clock.ts";
+import { doorbell } from "../../../lib/kit/flow/doorbell.ts";
+import { ROUTE53_BATCH } from "../../../lib/route53/batches.ts";
+import type { JournalKeeper } from "../../../lib/route53/flow/journal.ts";
+import { zoneWriter } from "../../../lib/route53/flow/zone-writer.ts";
+import type { OwnedZone, ZoneCursor } from "../../../lib/route53/io/zone.ts";
+import { keyOf, type RecordSet } from "../../../lib/route53/record-set.ts";
 
 /** What keeps one host's records: told what a look at a container would say. */
 export interface Keeper {

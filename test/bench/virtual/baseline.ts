@@ -1,7 +1,7 @@
 import PQueue from "p-queue";
-import { Unavailable } from "../../../lib/core/failure.ts";
-import type { Clock, Random } from "../../../lib/flow/clock.ts";
-import type { OwnedZone } from "../../../lib/io/route53.ts";
+import { Unavailable } from "../../../lib/kit/failure.ts";
+import type { Clock, Random } from "../../../lib/kit/flow/clock.ts";
+import type { OwnedZone } from "../../../lib/route53/io/zone.ts";
 import type { Keeper } from "./agent.ts";
 
 /**

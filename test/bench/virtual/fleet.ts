@@ -1,4 +1,4 @@
-import { keyOf, type RecordSet } from "../../../lib/core/record-set.ts";
+import { keyOf, type RecordSet } from "../../../lib/route53/record-set.ts";
 import { chance } from "../../support/chance.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
 import { virtualAgent } from "./agent.ts";

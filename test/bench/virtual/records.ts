@@ -1,6 +1,6 @@
-import type { InstanceId, TaskId } from "../../../lib/core/arn.ts";
-import type { RecordSet } from "../../../lib/core/record-set.ts";
-import { formatSetIdentifier } from "../../../lib/core/set-identifier.ts";
+import type { InstanceId, TaskId } from "../../../lib/ecs/arn.ts";
+import type { RecordSet } from "../../../lib/route53/record-set.ts";
+import { formatSetIdentifier } from "../../../lib/route53/set-identifier.ts";
 
 export const ZONE_NAME = "bench.internal";
 

@@ -1,6 +1,6 @@
-import { findPublished } from "../../../agent/published.ts";
-import { keyOf } from "../../../lib/core/record-set.ts";
-import { journalKeeper } from "../../../lib/flow/journal.ts";
+import { findPublished } from "../../../agent/host/published.ts";
+import { journalKeeper } from "../../../lib/route53/flow/journal.ts";
+import { keyOf } from "../../../lib/route53/record-set.ts";
 import { chance } from "../../support/chance.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
 import { virtualAgent } from "./agent.ts";

@@ -1,11 +1,11 @@
-import type { InstanceId } from "../../../lib/core/arn.ts";
-import { Unavailable } from "../../../lib/core/failure.ts";
-import { type Change, type Step, stepsOf } from "../../../lib/core/plan.ts";
-import type { RecordSet } from "../../../lib/core/record-set.ts";
-import { parseSetIdentifier } from "../../../lib/core/set-identifier.ts";
-import type { Clock } from "../../../lib/flow/clock.ts";
-import type { Submission } from "../../../lib/flow/zone-writer.ts";
-import type { OwnedZone } from "../../../lib/io/route53.ts";
+import type { InstanceId } from "../../../lib/ecs/arn.ts";
+import { Unavailable } from "../../../lib/kit/failure.ts";
+import type { Clock } from "../../../lib/kit/flow/clock.ts";
+import type { Submission } from "../../../lib/route53/flow/zone-writer.ts";
+import type { OwnedZone } from "../../../lib/route53/io/zone.ts";
+import { type Change, type Step, stepsOf } from "../../../lib/route53/plan.ts";
+import type { RecordSet } from "../../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../../lib/route53/set-identifier.ts";
 import {
   applyBatch,
   listPage,
@@ -13,7 +13,7 @@ import {
   recordsOf,
   type ZoneRecord,
   type ZoneState,
-} from "../../../lib/sandbox/route53-rules.ts";
+} from "../../../lib/standins/route53/rules.ts";
 
 interface VirtualRoute53Options {
   readonly zoneName: string;

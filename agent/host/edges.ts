@@ -1,0 +1,40 @@
+import { type DockerEngine, dockerEngine } from "../../lib/docker/io/engine.ts";
+import { hostAddresses } from "../../lib/ecs/io/instance-metadata.ts";
+import { type FoundEcsAgent, findEcsAgent } from "../../lib/ecs/io/introspection.ts";
+import type { Addresses } from "../../lib/net/address.ts";
+import type { JournalStore } from "../../lib/route53/flow/journal.ts";
+import { journalFile, readBootId } from "../../lib/route53/io/journal-file.ts";
+import { type HostedZone, hostedZone, type OpenZone } from "../../lib/route53/io/zone.ts";
+import type { Surroundings } from "../process/surroundings.ts";
+import { introspectionUrls } from "./host.ts";
+import type { HostConfig } from "./host-flags.ts";
+
+/** All that lies outside of the process of a mode that works for this host. Tests put others in their place. */
+export interface Edges {
+  /** Throws `Fatal` when DOCKER_HOST leads nowhere. */
+  readonly docker: () => DockerEngine;
+  readonly findEcsAgent: () => Promise<FoundEcsAgent>;
+  /** The hosted zone of the flags; the region is the ECS agent's, where the environment names none. */
+  readonly hostedZone: (host: { readonly region: string }) => HostedZone;
+  readonly hostAddresses: () => Promise<Addresses>;
+  readonly bootId: () => Promise<string | undefined>;
+  readonly journal: (name: string) => JournalStore;
+}
+
+/** The real ones; they can do more than the agent itself needs. */
+export interface SystemEdges extends Edges {
+  readonly hostedZone: (host: { readonly region: string }) => OpenZone;
+}
+
+export const systemEdges = (
+  config: Pick<HostConfig, "hostedZoneId" | "introspectionUrl" | "stateDir">,
+  env: Surroundings["env"],
+): SystemEdges => ({
+  docker: () => dockerEngine(),
+  findEcsAgent: async () => findEcsAgent(await introspectionUrls(config)),
+  hostedZone: ({ region }) =>
+    hostedZone({ zoneId: config.hostedZoneId, region: env["AWS_REGION"] || region }),
+  hostAddresses: () => hostAddresses(env),
+  bootId: readBootId,
+  journal: (name) => journalFile(config.stateDir, name),
+});

@@ -1,0 +1,171 @@
+import { describe, expect, it } from "@jest/globals";
+import { look } from "../../../../lib/discovery/flow/look.ts";
+import type { Container } from "../../../../lib/docker/container.ts";
+import { lives } from "../../../../lib/docker/flow/lives.ts";
+import type { TaskAnswer } from "../../../../lib/ecs/task.ts";
+import { Fatal, Unavailable } from "../../../../lib/kit/failure.ts";
+import { keyOf } from "../../../../lib/route53/record-set.ts";
+import {
+  container,
+  containerId,
+  desiredRules,
+  inTask,
+  record,
+  task,
+} from "../../../support/build.ts";
+import { fakeClock } from "../../../support/fake-clock.ts";
+
+const id = containerId(1);
+const served: TaskAnswer = {
+  kind: "task",
+  task: {
+    id: task(1),
+    containers: new Map([[id, inTask({ ipv4: ["10.0.0.1"] })]]),
+    stopped: false,
+  },
+};
+const pending: TaskAnswer = {
+  kind: "task",
+  task: { id: task(1), containers: new Map(), stopped: false },
+};
+
+/** An engine and an ECS agent whose next answers the test sets. */
+function bench() {
+  const clock = fakeClock();
+  const asked: string[] = [];
+  const say = {
+    inspect: async (): Promise<Container | undefined> => container(1),
+    taskOf: async (): Promise<TaskAnswer> => served,
+  };
+  const lookAt = look({
+    inspect: (one) => {
+      asked.push("inspect");
+      expect(one).toBe(id);
+      return say.inspect();
+    },
+    taskOf: (one) => {
+      asked.push("task");
+      expect(one).toBe(id);
+      return say.taskOf();
+    },
+    lives: lives({ clock, stopGraceMs: 120_000, withHealth: true }),
+    hostAddresses: async () => ({}),
+    rules: desiredRules,
+    clock,
+    random: () => 0.5,
+    patienceMs: 60_000,
+  });
+  return { clock, asked, say, lookAt: () => lookAt(id) };
+}
+
+const down = (system: "Docker" | "the ECS agent") => async () => {
+  throw new Unavailable(system, "did not answer");
+};
+
+describe("one look", () => {
+  it("asks once for the container and once for its task, and says what it serves", async () => {
+    const { lookAt, asked } = bench();
+    expect(await lookAt()).toEqual({
+      container: container(1),
+      life: "healthy",
+      desired: { kind: "serve", records: [record(1)], source: "ecs", well: true, problems: [] },
+    });
+    expect(asked).toEqual(["inspect", "task"]);
+  });
+
+  it("promise 5: a container that is gone or ended needs no ECS agent", async () => {
+    const { lookAt, asked, say } = bench();
+    say.taskOf = down("the ECS agent");
+    say.inspect = async () => undefined;
+    expect(await lookAt()).toMatchObject({ desired: { kind: "absent", reason: "gone" } });
+    say.inspect = async () => container(1, { running: false });
+    expect(await lookAt()).toMatchObject({ desired: { kind: "absent", reason: "not-running" } });
+    expect(asked).toEqual(["inspect", "inspect"]);
+  });
+});
+
+describe("a task that has no address yet", () => {
+  it("is looked at again with growing waits, and serves once it has one", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = async () => pending;
+    const waits = [];
+    for (let tries = 0; tries < 4; tries += 1) {
+      const { againInMs = 0, desired } = await lookAt();
+      expect(desired).toMatchObject({ kind: "unsure", reason: "address-pending" });
+      waits.push(againInMs);
+      await clock.advance(againInMs);
+    }
+    expect(waits).toEqual([100, 200, 400, 800]);
+    say.taskOf = async () => served;
+    expect(await lookAt()).toMatchObject({ desired: { kind: "serve" } });
+  });
+
+  it("is asked for no more once the patience is over; what is published for it is kept", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = async () => ({ kind: "unknown" });
+    expect((await lookAt()).againInMs).toBeGreaterThan(0);
+    await clock.advance(60_000);
+    const seen = await lookAt();
+    expect(seen.againInMs).toBeUndefined();
+    expect(seen.desired).toMatchObject({
+      kind: "unsure",
+      keeps: expect.arrayContaining([keyOf(record(1))]),
+    });
+  });
+
+  it("has its patience anew after it ended and started again", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = async () => pending;
+    await lookAt();
+    await clock.advance(60_000);
+    say.inspect = async () => container(1, { running: false });
+    await lookAt();
+    say.inspect = async () => container(1);
+    expect((await lookAt()).againInMs).toBe(100);
+  });
+});
+
+describe("an outage", () => {
+  it("promise 7: an ECS agent that does not answer is asked again, and ends the process after the patience", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = down("the ECS agent");
+    expect(await lookAt()).toMatchObject({
+      desired: {
+        kind: "unsure",
+        reason: "agent-unavailable",
+        keeps: expect.arrayContaining([keyOf(record(1))]),
+      },
+      againInMs: 100,
+    });
+    await clock.advance(59_999);
+    await lookAt();
+    await clock.advance(1);
+    await expect(lookAt()).rejects.toThrow("gave up after 60 s (--patience)");
+  });
+
+  it("says nothing of a container that Docker did not answer for", async () => {
+    const { lookAt, say } = bench();
+    say.inspect = down("Docker");
+    expect(await lookAt()).toEqual({ againInMs: 100 });
+  });
+
+  it("one answer in between starts the patience anew", async () => {
+    const { lookAt, say, clock } = bench();
+    say.taskOf = down("the ECS agent");
+    await lookAt();
+    await clock.advance(59_999);
+    say.taskOf = async () => served;
+    await lookAt();
+    say.taskOf = down("the ECS agent");
+    await clock.advance(1);
+    expect((await lookAt()).againInMs).toBe(100);
+  });
+
+  it("what waiting can't mend ends it at once", async () => {
+    const { lookAt, say } = bench();
+    say.inspect = async () => {
+      throw new Fatal("no permission");
+    };
+    await expect(lookAt()).rejects.toThrow("no permission");
+  });
+});
