@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { causes } from "../lib/kit/failure.ts";
 import { systemClock } from "../lib/kit/flow/clock.ts";
-import { quote } from "../lib/kit/quote.ts";
 import { secretsOf } from "../lib/kit/redact.ts";
-import { DEFAULT_MODE, type ReadyMode } from "./cli/mode.ts";
+import { dispatch } from "./cli/dispatch.ts";
+import type { ReadyMode } from "./cli/mode.ts";
 import { modes } from "./modes.ts";
 import { supervise } from "./process/supervise.ts";
 import { version } from "./process/version.ts";
@@ -12,32 +12,22 @@ const EXIT_USAGE = 2;
 
 /** argv → mode → supervise → exit code. Nothing else in the program ends the process. */
 async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const [first] = argv;
-  const isMode = first !== undefined && !first.startsWith("-");
-  const name = isMode ? first : DEFAULT_MODE;
-  const rest = isMode ? argv.slice(1) : argv;
-
-  if (rest.includes("--version")) return say(version());
-  const mode = modes.find((one) => one.name === name);
-  if (mode === undefined) {
-    return complain([
-      `unknown mode ${quote(name)}, expected one of ${modes.map((one) => one.name).join(", ")}`,
-    ]);
-  }
-  const read = await mode.read(rest, env);
-  switch (read.kind) {
-    case "help":
-      return say(`${read.text}${isMode ? "" : modeList()}`);
+  const isTerminal = process.stdin.isTTY === true;
+  const line = await dispatch(argv, env, { modes, version, isTerminal });
+  switch (line.kind) {
     case "text":
-      return say(read.text);
+      return say(line.text);
+    case "lost":
+      process.stderr.write(line.text);
+      return EXIT_USAGE;
     case "problems":
-      return complain(read.problems);
+      return complain(line.problems);
     case "config":
-      return run(read);
+      return run(line);
   }
 }
 
-async function run({ common, logsTo, run }: ReadyMode): Promise<number> {
+async function run({ name, common, effective, logsTo, run }: ReadyMode): Promise<number> {
   const { createLog } = await import("./process/log.ts");
   const log = createLog({
     level: common.logLevel,
@@ -45,6 +35,7 @@ async function run({ common, logsTo, run }: ReadyMode): Promise<number> {
     to: logsTo,
     secrets: secretsOf(process.env),
   });
+  log.info("starts", { mode: name, version: version(), flags: effective });
   const ending = await supervise(
     (stop) => run({ stop, clock: systemClock, random: Math.random, log, env: process.env }),
     {
@@ -64,11 +55,6 @@ async function run({ common, logsTo, run }: ReadyMode): Promise<number> {
   });
   return ending.code;
 }
-
-const modeList = (): string =>
-  `\nModes (the first word, ${DEFAULT_MODE} when there is none; each has its own --help):\n${modes
-    .map((one) => `  ${one.name.padEnd(12)}${one.summary}\n`)
-    .join("")}`;
 
 function say(text: string): number {
   process.stdout.write(`${text.trimEnd()}\n`);

@@ -213,7 +213,7 @@ function mayImport(path: string, from: Place, to: Place | undefined): boolean {
 }
 
 function mayImportPackage(from: Place, name: string): boolean {
-  if (from.top === "agent") return ["commander", "winston", "zod", "prom-client"].includes(name);
+  if (from.top === "agent") return ["winston", "zod", "prom-client"].includes(name);
   if (from.room === "standins") return ["fast-xml-parser", "dns-packet"].includes(name);
   if (from.layer === "pure") return false;
   if (from.layer === "flow") return name === "p-queue" && from.room === "kit";

@@ -61,8 +61,8 @@ it("a table has a row for each flag, and a bar in a cell does not end the cell",
   expect(table.split("\n")).toEqual([
     "| Flag | Environment | Default | Meaning |",
     "| --- | --- | --- | --- |",
-    "| `--drainTimeout <a\\|b>` | `DRAIN_TIMEOUT` | `3` | how long |",
-    "| `--dryRun` | `DRY_RUN` | off | change nothing |",
+    "| `--drainTimeout <a\\|b>` | `ECS_DISCOVERY_DRAIN_TIMEOUT` | `3` | how long |",
+    "| `--dryRun` | `ECS_DISCOVERY_DRY_RUN` | off | change nothing |",
   ]);
 });
 

@@ -15,6 +15,7 @@ completion: ${SUMMARY}
 export function completionMode(modes: () => readonly Mode[]): Mode {
   return {
     name: "completion",
+    aliases: [],
     summary: SUMMARY,
     flags: async (): Promise<Flags> => ({}),
     words: shells,

@@ -7,7 +7,11 @@ const hostedZoneId: Flag<string> = {
   help: "the hosted zone that holds the records",
   expected: "a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ",
   // At most 32 characters: API reference, HostedZoneId.
-  schema: z.string().regex(/^Z[A-Z0-9]{1,31}$/),
+  schema: z
+    .string()
+    .regex(/^(?:\/hostedzone\/)?Z[A-Z0-9]{1,31}$/)
+    .transform((id) => id.replace(/^\/hostedzone\//, "")),
+  environment: ["HOSTED_ZONE_ID"],
 };
 
 const introspectionUrl: Flag<string | undefined> = {

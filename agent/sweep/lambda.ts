@@ -1,7 +1,8 @@
 import { causes, Fatal } from "../../lib/kit/failure.ts";
 import { systemClock } from "../../lib/kit/flow/clock.ts";
 import { quote } from "../../lib/kit/quote.ts";
-import { environmentName, readFlags } from "../cli/flags.ts";
+import { environmentName } from "../cli/flags.ts";
+import { readFlags } from "../cli/read-flags.ts";
 import { createLog } from "../process/log.ts";
 import type { Stop } from "../process/supervise.ts";
 import { flags } from "./config.ts";
@@ -26,8 +27,8 @@ export async function handler(
   context?: Partial<Context>,
 ): Promise<SweepReport> {
   const line = readFlags({ usage: "", summary: "" }, flags, [], {
-    LOG_LEVEL: "info",
-    LOG_FORMAT: "json",
+    [environmentName("logLevel")]: "info",
+    [environmentName("logFormat")]: "json",
     ...process.env,
     ...flagsOf(event),
   });

@@ -93,7 +93,10 @@ it("finds its records in the zone when it starts anew, and removes all when it i
   lab.serve("web", "10.0.0.1");
   lab.serve("web", "10.0.0.2");
   // A folder that can't be: without a journal it has to read the zone.
-  const env = { STATE_DIR: "/dev/null/nowhere", ON_STOP: "remove" };
+  const env = {
+    ECS_DISCOVERY_STATE_DIR: "/dev/null/nowhere",
+    ECS_DISCOVERY_ON_STOP: "remove",
+  };
   const first = lab.agent({ ...env, ON_STOP: "keep" });
   await first.until(({ message, address }) => message === "registered" && address === "10.0.0.1");
   await first.until(({ message, address }) => message === "registered" && address === "10.0.0.2");

@@ -185,7 +185,7 @@ describe("in an emulator of AWS", () => {
         Variables: {
           HOSTED_ZONE_ID: ZONE_IN_FILES,
           CLUSTERS: "prod,batch",
-          DRY_RUN: "false",
+          ECS_DISCOVERY_DRY_RUN: "false",
           MAX_DELETES: "50%",
         },
       },

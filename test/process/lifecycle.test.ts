@@ -329,7 +329,7 @@ describe("the command line", () => {
   it("--help and --version go to standard output and end with 0", async () => {
     const help = await ended("--help");
     expect(help).toMatchObject({ code: 0, stderr: "" });
-    expect(help.stdout).toMatch(/--hostedZoneId <id> .*HOSTED_ZONE_ID, required/s);
+    expect(help.stdout).toMatch(/--hostedZoneId <id> .*\(required, or\s+HOSTED_ZONE_ID\)/s);
     expect(await ended("--version")).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+$/),
@@ -340,7 +340,11 @@ describe("the command line", () => {
   it("reads flags from the environment", async () => {
     await using lab = await simulatedLab();
     serve(lab, "web", "10.0.0.1");
-    const agent = lab.agentByEnvironment({ ONCE: "true", TTL: "7", WEIGHT: "3" });
+    const agent = lab.agentByEnvironment({
+      ECS_DISCOVERY_ONCE: "true",
+      ECS_DISCOVERY_TTL: "7",
+      ECS_DISCOVERY_WEIGHT: "3",
+    });
     expect(await agent.exit()).toEqual({ code: 0, signal: null });
     expect(lab.zone.landedRecords).toEqual([
       expect.objectContaining({ ttlSeconds: 7, weight: 3, values: ["10.0.0.1"] }),

@@ -155,7 +155,7 @@ const SECRET = {
 const keys = {
   AWS_SECRET_ACCESS_KEY: SECRET.key,
   AWS_SESSION_TOKEN: SECRET.session,
-  LOG_LEVEL: "debug",
+  ECS_DISCOVERY_LOG_LEVEL: "debug",
   PATIENCE: "1",
 };
 
@@ -281,11 +281,11 @@ describe("no line of the log, at debug, holds", () => {
   it("the password in --introspectionUrl, which takes none", async () => {
     await using lab = await simulatedLab();
     const url = `http://user:${SECRET.url}@127.0.0.1:1`;
-    const agent = lab.agentByEnvironment({ ...keys, INTROSPECTION_URL: url });
+    const agent = lab.agentByEnvironment({ ...keys, ECS_DISCOVERY_INTROSPECTION_URL: url });
     expect(await agent.exit()).toMatchObject({ code: 2 });
     const told = await agent.stderr;
     expect(told).toContain(
-      'INTROSPECTION_URL: expected a URL such as http://127.0.0.1:51678, without user and password, got "http://[hidden]@127.0.0.1:1"',
+      'ECS_DISCOVERY_INTROSPECTION_URL: expected a URL such as http://127.0.0.1:51678, without user and password, got "http://[hidden]@127.0.0.1:1"',
     );
     expectNoSecret(agent.stdout + told);
   });

@@ -74,14 +74,14 @@ export async function runAsInReadme(
 ): Promise<AgentContainer> {
   const environment = {
     AWS_ENDPOINT_URL_ROUTE_53: lab.route53.url,
-    INTROSPECTION_URL: lab.ecs.url,
+    ECS_DISCOVERY_INTROSPECTION_URL: lab.ecs.url,
     AWS_REGION: "eu-west-1",
     AWS_ACCESS_KEY_ID: "test",
     AWS_SECRET_ACCESS_KEY: "test",
     AWS_EC2_METADATA_DISABLED: "true",
-    LOG_FORMAT: "json",
+    ECS_DISCOVERY_LOG_FORMAT: "json",
     // Another agent may have the usual port of this host.
-    STATUS_ADDRESS: `127.0.0.1:${await freePort()}`,
+    ECS_DISCOVERY_STATUS_ADDRESS: `127.0.0.1:${await freePort()}`,
   };
   const given = Object.entries(environment).map(([name, value]) => `-e ${name}=${value}`);
   const name = lab.named(`agent-${randomBytes(4).toString("hex")}`);

@@ -1,10 +1,10 @@
-import { environmentName, type Flag, type Flags } from "../../agent/cli/flags.ts";
+import { environmentNames, type Flag, type Flags } from "../../agent/cli/flags.ts";
 
 /** The flags of a mode as a markdown table, the way README.md shows them. */
 export function flagTable(flags: Flags): string {
   const rows = Object.entries(flags).map(([name, flag]) => [
     code(flag.takes === undefined ? `--${name}` : `--${name} <${flag.takes}>`),
-    flag.noEnvironment ? "none" : code(environmentName(name)),
+    environmentNames(name, flag).map(code).join(", ") || "none",
     defaultOf(flag),
     flag.help,
   ]);

@@ -290,10 +290,10 @@ async function surroundings(
     agentByEnvironment: (env) =>
       start([], {
         HOSTED_ZONE_ID: ZONE.id,
-        INTROSPECTION_URL: ecs.url,
-        STATE_DIR: folder,
-        LOG_FORMAT: "json",
-        STATUS_ADDRESS: "off",
+        ECS_DISCOVERY_INTROSPECTION_URL: ecs.url,
+        ECS_DISCOVERY_STATE_DIR: folder,
+        ECS_DISCOVERY_LOG_FORMAT: "json",
+        ECS_DISCOVERY_STATUS_ADDRESS: "off",
         ...env,
       }),
   };

@@ -1,14 +1,13 @@
 import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
 import {
-  type CommandLine,
   environmentName,
   type Flags,
   oneOf,
   onOff,
-  readFlags,
   wholeNumber,
 } from "../../../agent/cli/flags.ts";
+import { type CommandLine, readFlags } from "../../../agent/cli/read-flags.ts";
 import { flags as discover } from "../../../agent/discover/config.ts";
 import { modes } from "../../../agent/modes.ts";
 import { flags as sandbox } from "../../../agent/sandbox/config.ts";
@@ -35,30 +34,37 @@ function problemsOf<F extends Flags>(line: CommandLine<F>): readonly string[] {
 
 describe("where a value comes from", () => {
   it("the command line wins over the environment, and that over the default", () => {
-    expect(configOf(read([]))).toEqual({ ttl: 10, level: "low", dryRun: false });
-    expect(configOf(read([], { TTL: "20" })).ttl).toBe(20);
-    expect(configOf(read(["--ttl", "30"], { TTL: "20" })).ttl).toBe(30);
-    expect(configOf(read(["--ttl=30"], { TTL: "20" })).ttl).toBe(30);
+    expect(configOf(read([]))).toEqual({ ttl: 10, level: "low", dryRun: false, words: [] });
+    expect(configOf(read([], { ECS_DISCOVERY_TTL: "20" })).ttl).toBe(20);
+    expect(configOf(read(["--ttl", "30"], { ECS_DISCOVERY_TTL: "20" })).ttl).toBe(30);
+    expect(configOf(read(["--ttl=30"], { ECS_DISCOVERY_TTL: "20" })).ttl).toBe(30);
   });
 
   it("a bad value on the command line is not made good by the environment, nor the other way round", () => {
-    expect(problemsOf(read(["--ttl", "x"], { TTL: "20" }))).toEqual([
+    expect(problemsOf(read(["--ttl", "x"], { ECS_DISCOVERY_TTL: "20" }))).toEqual([
       '--ttl: expected a whole number from 0 to 300, got "x"',
     ]);
-    expect(problemsOf(read([], { TTL: "x" }))).toEqual([
-      'TTL: expected a whole number from 0 to 300, got "x"',
+    expect(problemsOf(read([], { ECS_DISCOVERY_TTL: "x" }))).toEqual([
+      'ECS_DISCOVERY_TTL: expected a whole number from 0 to 300, got "x"',
     ]);
-    expect(configOf(read(["--ttl=5"], { TTL: "x" })).ttl).toBe(5);
+    expect(configOf(read(["--ttl=5"], { ECS_DISCOVERY_TTL: "x" })).ttl).toBe(5);
   });
 
   it("a flag without environment hears the command line alone, and its help names no variable", () => {
     const flags = { json: { ...onOff({ help: "as JSON" }), noEnvironment: true as const } };
-    expect(configOf(readFlags(about, flags, [], { JSON: "nonsense" }))).toEqual({ json: false });
-    expect(configOf(readFlags(about, flags, ["--json"], { JSON: "false" }))).toEqual({
+    expect(configOf(readFlags(about, flags, [], { ECS_DISCOVERY_JSON: "nonsense" }))).toEqual({
+      json: false,
+      words: [],
+    });
+    expect(configOf(readFlags(about, flags, ["--json"], { ECS_DISCOVERY_JSON: "false" }))).toEqual({
       json: true,
+      words: [],
     });
     const help = readFlags(about, flags, ["--help"], {});
-    expect(help).toMatchObject({ kind: "help", text: expect.stringMatching(/--json +as JSON\n/) });
+    expect(help).toMatchObject({
+      kind: "help",
+      text: expect.stringMatching(/--json +as JSON \(not from the environment\)\n/),
+    });
   });
 
   it("another mode's flags may be taken and left: they have no value, no help and no say in ours", () => {
@@ -69,7 +75,7 @@ describe("where a value comes from", () => {
     };
     const alsoTaking = { ...about, ignores };
     const line = readFlags(alsoTaking, small, ["--once", "--for=x", "--for", "3", "--ttl=7"], {});
-    expect(configOf(line)).toEqual({ ttl: 7, level: "low", dryRun: false });
+    expect(configOf(line)).toEqual({ ttl: 7, level: "low", dryRun: false, words: [] });
     expect(problemsOf(readFlags(alsoTaking, small, ["--one"], {}))).toHaveLength(1);
     expect(readFlags(alsoTaking, small, ["--help"], {})).toMatchObject({
       text: expect.not.stringContaining("--once"),
@@ -89,10 +95,15 @@ describe("where a value comes from", () => {
   );
 
   it("an empty variable counts as none", () => {
-    expect(configOf(read([], { TTL: "", LEVEL: "", DRY_RUN: "" }))).toEqual({
+    expect(
+      configOf(
+        read([], { ECS_DISCOVERY_TTL: "", ECS_DISCOVERY_LEVEL: "", ECS_DISCOVERY_DRY_RUN: "" }),
+      ),
+    ).toEqual({
       ttl: 10,
       level: "low",
       dryRun: false,
+      words: [],
     });
     const [problem] = problemsOf(readFlags(about, discover, [], { HOSTED_ZONE_ID: "" }));
     expect(problem).toMatch(/^--hostedZoneId: expected .*, got nothing \(or set HOSTED_ZONE_ID\)$/);
@@ -103,9 +114,9 @@ describe("where a value comes from", () => {
   });
 
   test.each([
-    ["hostedZoneId", "HOSTED_ZONE_ID"],
-    ["ttl", "TTL"],
-    ["introspectionUrl", "INTROSPECTION_URL"],
+    ["hostedZoneId", "ECS_DISCOVERY_HOSTED_ZONE_ID"],
+    ["ttl", "ECS_DISCOVERY_TTL"],
+    ["introspectionUrl", "ECS_DISCOVERY_INTROSPECTION_URL"],
   ])("%s is %s in the environment", (flag, name) => {
     expect(environmentName(flag)).toBe(name);
   });
@@ -146,33 +157,49 @@ describe("where a value comes from", () => {
       drainTimeout: 25,
       logLevel: "info",
       logFormat: "text",
+      words: [],
     });
   });
 });
 
 describe("problems", () => {
   it("come all at once, each as expected and got", () => {
-    const argv = ["--ttl=1.5", "--hosted-zone-id=Z1", "loudly", "--logLevel=loud"];
-    const line = readFlags(about, discover, argv, { WEIGHT: "256", DRY_RUN: "yes" });
-    expect(problemsOf(line)).toEqual([
-      'unknown flag "--hosted-zone-id=Z1", did you mean --hostedZoneId?',
+    const argv = ["--ttl=1.5", "--hosted-zone=Z1", "loudly", "--logLevel=loud"];
+    const variables = { ECS_DISCOVERY_WEIGHT: "256", ECS_DISCOVERY_DRY_RUN: "yes" };
+    expect(problemsOf(readFlags(about, discover, argv, variables))).toEqual([
+      'unknown flag "--hosted-zone=Z1", did you mean --hostedZoneId?',
       'unknown word "loudly", see --help',
       "--hostedZoneId: expected a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ, got nothing (or set HOSTED_ZONE_ID)",
-      'DRY_RUN: expected true or false, got "yes"',
+      'ECS_DISCOVERY_DRY_RUN: expected true or false, got "yes"',
       '--logLevel: expected one of error, warn, info, debug, got "loud"',
       '--ttl: expected a whole number from 0 to 2147483647, got "1.5"',
-      'WEIGHT: expected a whole number from 0 to 255, got "256"',
+      'ECS_DISCOVERY_WEIGHT: expected a whole number from 0 to 255, got "256"',
     ]);
   });
 
   test.each([
-    ["--hosted-zone-id", "did you mean --hostedZoneId?"],
-    ["--hostedzoneid", "did you mean --hostedZoneId?"],
-    ["--HOSTED_ZONE_ID=Z1", "did you mean --hostedZoneId?"],
-    ["--dry-run", "did you mean --dryRun?"],
+    [["--hosted-zone-id", "Z1"]],
+    [["-hostedZoneId=Z1"]],
+    [["-hostedzoneid", "Z1"]],
+    [["--HOSTED_ZONE_ID=Z1"]],
+    [["--hostedZoneId=/hostedzone/Z1"]],
+  ])("%j is --hostedZoneId=Z1", (argv) => {
+    expect(configOf(readFlags(about, discover, argv, {}))).toMatchObject({ hostedZoneId: "Z1" });
+  });
+
+  it("an older program's name of a flag means the same", () => {
+    const flags = { level: { ...small.level, aliases: ["loglevel"] }, dryRun: small.dryRun };
+    const line = readFlags(about, flags, ["-loglevel=high", "-dry-run"], {});
+    expect(configOf(line)).toMatchObject({ level: "high", dryRun: true });
+  });
+
+  test.each([
+    ["--hostedZone", "did you mean --hostedZoneId?"],
+    ["--hostedZonId=Z1", "did you mean --hostedZoneId?"],
+    ["--dri-run", "did you mean --dryRun?"],
     ["--colour", "see --help"],
     ["-v", "see --help"],
-    ["--no-dryRun", "see --help"],
+    ["--no-dryRun", "did you mean --dryRun?"],
   ])("an unknown flag %s gets the hint: %s", (flag, hint) => {
     const [problem] = problemsOf(readFlags(about, discover, [flag, "--hostedZoneId=Z1"], {}));
     expect(problem).toBe(`unknown flag ${JSON.stringify(flag)}, ${hint}`);
@@ -182,7 +209,7 @@ describe("problems", () => {
     const missing = "--ttl: expected a whole number from 0 to 300, got nothing";
     expect(problemsOf(read(["--ttl"]))).toEqual([missing]);
     expect(problemsOf(read(["--ttl="]))).toEqual([missing]);
-    expect(problemsOf(read(["--ttl", "--dryRun"], { TTL: "20" }))).toEqual([missing]);
+    expect(problemsOf(read(["--ttl", "--dryRun"], { ECS_DISCOVERY_TTL: "20" }))).toEqual([missing]);
   });
 
   test.each([
@@ -202,10 +229,14 @@ describe("problems", () => {
     "Infinity",
     "\u0661",
   ])("a whole number is not %j", (text) => {
-    for (const line of [read([`--ttl=${text}`]), read(["--ttl", text]), read([], { TTL: text })]) {
+    for (const line of [
+      read([`--ttl=${text}`]),
+      read(["--ttl", text]),
+      read([], { ECS_DISCOVERY_TTL: text }),
+    ]) {
       expect(problemsOf(line)).toHaveLength(1);
       expect(problemsOf(line)[0]).toMatch(
-        /^(--ttl|TTL): expected a whole number from 0 to 300, got "/,
+        /^(--ttl|ECS_DISCOVERY_TTL): expected a whole number from 0 to 300, got "/,
       );
     }
   });
@@ -220,7 +251,9 @@ describe("problems", () => {
 
   it("a bad value is shown on one line, whatever it holds", () => {
     const hostile = 'a\n2026 error owned\u001b[2J\u009b"';
-    const problems = problemsOf(read([`--ttl=${hostile}`, hostile], { LEVEL: hostile }));
+    const problems = problemsOf(
+      read([`--ttl=${hostile}`, hostile], { ECS_DISCOVERY_LEVEL: hostile }),
+    );
     expect(problems).toHaveLength(3);
     for (const problem of problems) expect(problem).toMatch(/^[ -~]+$/);
   });
@@ -238,17 +271,17 @@ describe("a switch", () => {
     ["false", false],
     ["0", false],
   ])("is in the environment %j for %j", (text, value) => {
-    expect(configOf(read([], { DRY_RUN: text })).dryRun).toBe(value);
+    expect(configOf(read([], { ECS_DISCOVERY_DRY_RUN: text })).dryRun).toBe(value);
   });
 
   test.each(["yes", "TRUE", "on", " true", "2"])("is never %j", (text) => {
-    expect(problemsOf(read([], { DRY_RUN: text }))).toEqual([
-      `DRY_RUN: expected true or false, got ${JSON.stringify(text)}`,
+    expect(problemsOf(read([], { ECS_DISCOVERY_DRY_RUN: text }))).toEqual([
+      `ECS_DISCOVERY_DRY_RUN: expected true or false, got ${JSON.stringify(text)}`,
     ]);
   });
 
   it("wins over its variable, and takes no value of its own", () => {
-    expect(configOf(read(["--dryRun"], { DRY_RUN: "false" })).dryRun).toBe(true);
+    expect(configOf(read(["--dryRun"], { ECS_DISCOVERY_DRY_RUN: "false" })).dryRun).toBe(true);
     expect(problemsOf(read(["--dryRun=false"]))).toEqual([
       'unknown flag "--dryRun=false", did you mean --dryRun?',
     ]);
@@ -261,7 +294,7 @@ describe("hosted zone id and introspection URL", () => {
     expect(configOf(readFlags(about, discover, ["--hostedZoneId", id], {})).hostedZoneId).toBe(id);
   });
 
-  test.each(["z1", "Z", "/hostedzone/Z1", "example.internal", `Z${"A".repeat(32)}`, "Z1\n"])(
+  test.each(["z1", "Z", "/zone/Z1", "example.internal", `Z${"A".repeat(32)}`, "Z1\n"])(
     "the zone is never %j",
     (id) => {
       const [problem] = problemsOf(readFlags(about, discover, [`--hostedZoneId=${id}`], {}));
@@ -290,16 +323,50 @@ describe("--help", () => {
     const text = line.text.replace(/\s+/g, " ");
     for (const [name, flag] of Object.entries(flags as Flags)) {
       expect(text).toContain(flag.takes === undefined ? `--${name} ` : `--${name} <${flag.takes}>`);
-      expect(text).toContain(environmentName(name));
       expect(text).toContain(flag.help);
+      for (const variable of flag.environment ?? []) expect(text).toContain(variable);
     }
     expect(text).toContain("--version");
     expect(text).toContain("Usage: ecs-discovery-agent [discover] [flags]");
+    for (const one of line.text.split("\n")) expect(one.length).toBeLessThanOrEqual(80);
   });
 
-  it("wins over problems, and ends with the epilogue", () => {
-    const line = readFlags({ ...about, epilogue: "The end." }, small, ["--ttl=x", "--help"], {});
-    expect(line.kind === "help" && line.text.endsWith("The end.")).toBe(true);
+  it("wins over problems, and shows examples, words and where to read on", () => {
+    const line = readFlags(
+      {
+        ...about,
+        examples: [["discover --ttl=5", "short"]],
+        more: "agent/discover/README.md",
+        words: { takes: "<file>...", help: "what to read" },
+      },
+      small,
+      ["--ttl=x", "-h"],
+      {},
+    );
+    if (line.kind !== "help") throw new Error(`expected help, got ${line.kind}`);
+    expect(line.text).toContain("  # short\n  ecs-discovery-agent discover --ttl=5\n");
+    expect(line.text).toMatch(/<file>\.\.\. +what to read/);
+    expect(line.text).toContain("More: agent/discover/README.md");
+  });
+});
+
+describe("words among the flags", () => {
+  const wordy = { ...about, words: { takes: "<file>...", help: "what to read" } };
+
+  it("arrive in their order; a dash alone is one, and so is all behind two", () => {
+    const argv = ["a", "--ttl=3", "-", "b", "--", "--ttl=4", "-x"];
+    expect(configOf(readFlags(wordy, small, argv, {}))).toMatchObject({
+      ttl: 3,
+      words: ["a", "-", "b", "--ttl=4", "-x"],
+    });
+  });
+
+  it("may be some of a short list only", () => {
+    const choosy = { ...about, words: { ...wordy.words, choices: ["plan", "apply"] } };
+    expect(configOf(readFlags(choosy, small, ["apply"], {})).words).toEqual(["apply"]);
+    expect(problemsOf(readFlags(choosy, small, ["aply"], {}))).toEqual([
+      'expected plan, apply, got "aply"',
+    ]);
   });
 });
 
