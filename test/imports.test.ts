@@ -321,6 +321,8 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "agent/discover/status.ts": "one observer",
   "agent/discover/tell.ts": "the log, event by event",
   "agent/doctor/mode.ts": "the wiring",
+  "agent/page/mode-page-client.ts":
+    "it is sent to the browser as its own source text, so it can call nothing outside of itself",
   "agent/page/status-server.ts": "the server's routes",
   "agent/sweep/sweep.ts": "the wiring",
   "lib/discovery/endpoint.ts": "a truth table",

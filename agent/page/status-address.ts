@@ -50,3 +50,7 @@ export const statusAddressOf = (
 });
 
 export const statusAddress = statusAddressOf("discover");
+
+/** As `host:port`, an IPv6 address in brackets. */
+export const shown = ({ host, port }: StatusAddress): string =>
+  `${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -10,7 +10,7 @@ export interface StatusServerOptions {
   /** Why it is not well, as sentences; none is well. */
   readonly health: () => Promise<readonly string[]>;
   /** Why it is not ready, as sentences. */
-  readonly readiness: () => readonly string[];
+  readonly readiness: () => readonly string[] | Promise<readonly string[]>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** Everything, for JSON. */
   readonly state: () => Promise<unknown>;
@@ -65,7 +65,7 @@ export async function statusServer(options: StatusServerOptions): Promise<Status
   const routes: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     "/": () => ({ status: 200, type: "text/html; charset=utf-8", body: options.page }),
     "/healthz": async () => verdict(await health()),
-    "/readyz": () => verdict(readiness()),
+    "/readyz": async () => verdict(await readiness()),
     async "/metrics"() {
       const { contentType, body } = await metrics();
       return { status: 200, type: contentType, body };

@@ -16,10 +16,10 @@ export function nearest(written: string, names: readonly string[]): string | und
 /** How many letters must be changed, left out or added to make one of the other (Levenshtein). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (const [above, letter] of [...a].entries()) {
+  for (let above = 0; above < a.length; above += 1) {
     const next = [above + 1];
-    for (const [at, other] of [...b].entries()) {
-      const replaced = (row[at] ?? 0) + (letter === other ? 0 : 1);
+    for (let at = 0; at < b.length; at += 1) {
+      const replaced = (row[at] ?? 0) + (a[above] === b[at] ? 0 : 1);
       next.push(Math.min(replaced, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
     }
     row = next;
