@@ -1,21 +1,34 @@
-import { writeFile } from "node:fs/promises";
-import { build } from "esbuild";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { type BuildOptions, build } from "esbuild";
 import { writeLicences } from "./licences.ts";
 import { sbomOf } from "./sbom.ts";
 
 /** dockerode's SSH transport and BuildKit session are never used here. */
 const UNUSED = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
 
-/** The program, and the sweep as a function for AWS Lambda, each with all that it needs in one file. */
-await bundle("agent/main.ts", "agent");
-await bundle("agent/sweep/lambda.ts", "sweep");
+// The parts bear their content's hash in their names: those of the build before would stay.
+await rm("dist", { recursive: true, force: true });
+const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
+
+/** The program: each mode and its libraries in files of their own, so that no mode loads another's. */
+await bundle("agent", {
+  entryPoints: [{ in: "agent/main.ts", out: "agent" }],
+  outdir: "dist",
+  outExtension: { ".js": ".mjs" },
+  splitting: true,
+  chunkNames: "agent/[name]-[hash]",
+});
+/** The sweep as a function for AWS Lambda, in one file that can be uploaded. */
+await bundle("sweep", {
+  entryPoints: ["agent/sweep/lambda.ts"],
+  outfile: "dist/sweep.mjs",
+});
 
 /** dist/<name>.mjs; beside it its source map, bill of materials and licences. */
-async function bundle(entry: string, name: string): Promise<void> {
+async function bundle(name: string, output: BuildOptions): Promise<void> {
   const file = `dist/${name}`;
   const { metafile } = await build({
-    entryPoints: [entry],
-    outfile: `${file}.mjs`,
+    ...output,
     bundle: true,
     platform: "node",
     target: "node24",
@@ -27,7 +40,8 @@ async function bundle(entry: string, name: string): Promise<void> {
     // The licences' own texts stand beside it.
     legalComments: "none",
     metafile: true,
-    logLevel: "info",
+    logLevel: "warning",
+    define: { BUNDLED_VERSION: JSON.stringify(version) },
     banner: {
       // What is CommonJS inside asks for these.
       js: [

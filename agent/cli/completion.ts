@@ -1,4 +1,4 @@
-import type { Flags } from "./flags.ts";
+import type { Flags } from "./flag.ts";
 import type { Mode } from "./mode.ts";
 import { completionScript, type Shell, shells } from "./shell-script.ts";
 

@@ -1,4 +1,4 @@
-import { environmentName, environmentNames, type Flag, type Flags } from "./flags.ts";
+import { environmentName, environmentNames, type Flag, type Flags } from "./flag.ts";
 
 /** What the help says of a mode beside its flags. */
 export interface About {

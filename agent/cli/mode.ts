@@ -1,7 +1,7 @@
 import type { Answer } from "../process/supervise.ts";
 import type { Environment, Surroundings } from "../process/surroundings.ts";
 import type { commonFlags } from "./common-flags.ts";
-import type { ConfigOf, Flags } from "./flags.ts";
+import type { ConfigOf, Flags } from "./flag.ts";
 import type { About, Words } from "./help.ts";
 import { readFlags } from "./read-flags.ts";
 

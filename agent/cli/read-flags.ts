@@ -1,7 +1,7 @@
 import { nearest } from "../../lib/kit/nearest.ts";
 import { quote } from "../../lib/kit/quote.ts";
 import { redact } from "../../lib/kit/redact.ts";
-import { type ConfigOf, environmentNames, type Flags } from "./flags.ts";
+import { type ConfigOf, environmentNames, type Flags } from "./flag.ts";
 import { type About, helpText } from "./help.ts";
 
 export type CommandLine<F extends Flags> =

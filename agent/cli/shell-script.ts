@@ -1,4 +1,4 @@
-import type { Flags } from "./flags.ts";
+import type { Flags } from "./flag.ts";
 
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];

@@ -4,7 +4,7 @@ import { statusAddress } from "../page/status-address.ts";
 
 export const flags = {
   statusAddress: { ...statusAddress, help: "where the running agent serves its status" },
-  // HEALTH in the environment is discover's, and says something else.
+  // ECS_DISCOVERY_HEALTH is discover's, and says something else.
   health: {
     ...onOff({ help: "only whether it is well, as a container's health check asks" }),
     noEnvironment: true as const,

@@ -184,9 +184,9 @@ describe("in an emulator of AWS", () => {
       Environment: {
         Variables: {
           HOSTED_ZONE_ID: ZONE_IN_FILES,
-          CLUSTERS: "prod,batch",
+          ECS_DISCOVERY_CLUSTERS: "prod,batch",
           ECS_DISCOVERY_DRY_RUN: "false",
-          MAX_DELETES: "50%",
+          ECS_DISCOVERY_MAX_DELETES: "50%",
         },
       },
     });

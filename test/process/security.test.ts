@@ -156,7 +156,7 @@ const keys = {
   AWS_SECRET_ACCESS_KEY: SECRET.key,
   AWS_SESSION_TOKEN: SECRET.session,
   ECS_DISCOVERY_LOG_LEVEL: "debug",
-  PATIENCE: "1",
+  ECS_DISCOVERY_PATIENCE: "1",
 };
 
 function expectNoSecret(output: string): void {

@@ -247,12 +247,12 @@ describe("of a real agent", () => {
 });
 
 describe("beside an agent's own flags and environment", () => {
-  it("takes them, and is not led astray by HEALTH, which is discover's", async () => {
+  it("takes them, and is not led astray by ECS_DISCOVERY_HEALTH, which is discover's", async () => {
     await using agent = await agentThatSays(state());
     const flags = ["--hostedZoneId=Z1", "--ttl=5", `--statusAddress=${agent.address}`];
     const command = startAgent(["status", ...flags], {
       AWS_ENDPOINT_URL_ROUTE_53: "http://127.0.0.1:1",
-      HEALTH: "off",
+      ECS_DISCOVERY_HEALTH: "off",
     });
     expect((await command.exit()).code).toBe(0);
     expect(await command.stderr).toBe("");

@@ -1,4 +1,4 @@
-import { environmentNames, type Flag, type Flags } from "../../agent/cli/flags.ts";
+import { environmentNames, type Flag, type Flags } from "../../agent/cli/flag.ts";
 
 /** The flags of a mode as a markdown table, the way README.md shows them. */
 export function flagTable(flags: Flags): string {

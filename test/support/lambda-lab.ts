@@ -24,7 +24,7 @@ const ENVIRONMENT = {
   AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
   AWS_EC2_METADATA_DISABLED: "true",
   HOSTED_ZONE_ID: SWEPT_ZONE.id,
-  CONFIRM_AFTER: "1",
+  ECS_DISCOVERY_CONFIRM_AFTER: "1",
 };
 /** What EventBridge sends. */
 export const SCHEDULED = {

@@ -29,7 +29,7 @@ describe("the function", () => {
 
   it.concurrent("takes flags from its event before its environment", async () => {
     await using one = await labFor();
-    const env = { MAX_DELETES: "0" };
+    const env = { ECS_DISCOVERY_MAX_DELETES: "0" };
     const dry = await one.invoke({ dryRun: true, maxDeletes: 1 }, { env });
     expect(dry.report).toMatchObject({ dryRun: true });
     expect(one.lab.zone.changeRequests).toBe(0);
@@ -46,7 +46,7 @@ describe("the function", () => {
     [
       "a bad value",
       { maxDeletes: "half" },
-      /MAX_DELETES: expected a whole number such as 20, .*, got "half"/,
+      /ECS_DISCOVERY_MAX_DELETES: expected a whole number such as 20, .*, got "half"/,
     ],
   ])("throws for %s, and touches nothing", async (_, event, sentence) => {
     await using one = await labFor();
