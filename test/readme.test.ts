@@ -12,7 +12,7 @@ import { flags as sweep } from "../agent/sweep/config.ts";
 import { flagTable, framed, tableIn, withTable } from "./support/flag-table.ts";
 import { metricsIn, metricTableText, withMetrics } from "./support/metric-table.ts";
 
-const README = "README.md";
+const DISCOVER = "docs/discover.md";
 const COMMANDS = "docs/commands.md";
 const at = (file: string) => new URL(`../${file}`, import.meta.url);
 const read = (file: string): string => readFileSync(at(file), "utf8");
@@ -21,7 +21,7 @@ const update = (file: string, change: (text: string) => string): void => {
 };
 
 test.each([
-  ["discover", discover, README],
+  ["discover", discover, DISCOVER],
   ["plan", plan, COMMANDS],
   ["doctor", doctor, COMMANDS],
   ["status", status, COMMANDS],
@@ -39,8 +39,8 @@ test.each([
 
 test("every metric is shown as it is declared (UPDATE_README=1 writes it)", () => {
   const table = metricTableText(metricTable);
-  update(README, (text) => withMetrics(text, table));
-  expect(metricsIn(read(README))).toBe(table);
+  update(DISCOVER, (text) => withMetrics(text, table));
+  expect(metricsIn(read(DISCOVER))).toBe(table);
 });
 
 test("a metric's name says what it is: counters are totals, and units are base units", () => {

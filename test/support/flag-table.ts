@@ -1,6 +1,6 @@
 import { environmentNames, type Flag, type Flags } from "../../agent/cli/flag.ts";
 
-/** The flags of a mode as a markdown table, the way README.md shows them. */
+/** The flags of a mode as a markdown table, the way the documents show them. */
 export function flagTable(flags: Flags): string {
   const rows = Object.entries(flags).map(([name, flag]) => [
     code(flag.takes === undefined ? `--${name}` : `--${name} <${flag.takes}>`),

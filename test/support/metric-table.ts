@@ -1,6 +1,6 @@
 import type { Metric } from "../../agent/page/metrics.ts";
 
-/** Metrics as a markdown table, the way README.md shows them. */
+/** Metrics as a markdown table, the way the documents show them. */
 export function metricTableText(metrics: Readonly<Record<string, Metric>>): string {
   const rows = Object.entries(metrics).map(([name, { kind, help, labels = [] }]) => [
     `\`${name}\``,
