@@ -4,7 +4,6 @@ import { causes } from "../../lib/kit/failure.ts";
 import { overdueAfter } from "../../lib/route53/overdue.ts";
 import type { ChangeState } from "../host/state.ts";
 import type { Metrics } from "../page/metrics.ts";
-import { page } from "../page/page.ts";
 import type { StatusAddress } from "../page/status-address.ts";
 import { type StatusServer, statusServer } from "../page/status-server.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -16,6 +15,7 @@ import { problemsOf } from "./health.ts";
 import type { MetricName } from "./metrics.ts";
 import { type Observation, observation } from "./observe.ts";
 import type { Observer } from "./observer.ts";
+import { page } from "./page/page.ts";
 
 /** The agent before this one may still hold the port for as long as its drain takes. */
 const BIND_AGAIN_MS = 1_000;

@@ -1,5 +1,5 @@
 import { showState } from "./mode-page-client.ts";
-import { modePageStyle } from "./mode-page-style.ts";
+import { pageStyle } from "./page-style.ts";
 
 /** One document with all that it needs: any mode's state, for people. */
 export const modePage: string = `<!doctype html>
@@ -9,7 +9,7 @@ export const modePage: string = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>ecs-discovery-agent</title>
 <link rel="icon" href="data:,">
-<style>${modePageStyle}</style>
+<style>${pageStyle}</style>
 </head>
 <body>
 <header><h1 id="title">ecs-discovery-agent</h1><span id="pill" class="pill" role="status">connecting</span>

@@ -5,6 +5,8 @@ import { type EngineLab, engineLab, NAME_LABEL, newTaskLabel } from "../support/
 import { SERVED, statusOf } from "../support/status.ts";
 
 const SCREENSHOT = fileURLToPath(new URL("../../docs/page.png", import.meta.url));
+const PHONE = fileURLToPath(new URL("../../docs/page-phone.png", import.meta.url));
+const DARK = fileURLToPath(new URL("../../docs/page-dark.png", import.meta.url));
 /** A first run may have to install the browser. */
 const LIMIT_MS = 300_000;
 
@@ -32,28 +34,34 @@ describe("the page", () => {
       await run(lab, "jobs", "jobs");
       const [record = ""] = (await lab.expected()).filter((one) => one.startsWith("web."));
       const [name = "", address = ""] = record.split(" ");
-      await row(tab, name).filter({ hasText: address }).filter({ hasText: "✓" }).waitFor();
-      await row(tab, "v2.api.example.internal").waitFor();
-      await changed(tab, `registered${name}`).waitFor();
-      await tab.page.getByText("Healthy: the zone follows this host").waitFor();
-      await tab.page.locator("#names").getByText(name).waitFor();
+      const arrow = `${name.split(".")[0]} → ${address}`;
+      await row(tab, arrow).filter({ hasText: "✓ serves" }).waitFor();
+      await row(tab, "v2.api → ").waitFor();
+      await changed(tab, `registered ${arrow}`).waitFor();
+      await tab.page.getByRole("status").getByText("all well").waitFor();
+      await tab.page.locator("#names .name").filter({ hasText: "web A" }).waitFor();
       await run(lab, "bad", "my_web");
-      await row(tab, 'got "my_web"').filter({ hasText: "none" }).waitFor();
+      await row(tab, 'got "my_web"').filter({ hasText: "✕ no record" }).waitFor();
+      await tab.page.locator("#needs li").filter({ hasText: 'got "my_web"' }).waitFor();
+      await tab.page.getByRole("status").getByText("1 thing to look at").waitFor();
       if (process.env["UPDATE_SCREENSHOT"] === "1") {
         await tab.page.screenshot({ path: SCREENSHOT, fullPage: true });
       }
 
       await web.stop({ t: 0 });
-      await row(tab, name).waitFor({ state: "detached" });
-      await changed(tab, `removed${name}`).waitFor();
-      await tab.page.locator("#names").getByText(name).waitFor({ state: "detached" });
+      await row(tab, arrow).waitFor({ state: "detached" });
+      await changed(tab, `removed ${arrow}`).waitFor();
+      await tab.page
+        .locator("#names .name")
+        .filter({ hasText: "web A" })
+        .waitFor({ state: "detached" });
       await tab.page.getByLabel("Filter").fill("v2");
       await row(tab, "jobs").waitFor({ state: "detached" });
       expect(await row(tab, "v2.api").count()).toBe(1);
       expect(tab.complaints).toEqual([]);
 
       agent.kill("SIGKILL");
-      await tab.page.getByText("No connection to the agent").waitFor();
+      await tab.page.getByText("no connection to the agent").waitFor();
     },
     LIMIT_MS,
   );
@@ -70,7 +78,7 @@ describe("the page", () => {
       const tab = await browser.open(url);
 
       await row(tab, "<img src=x onerror=").waitFor();
-      await row(tab, "good.example.internal").filter({ hasText: "✓" }).waitFor();
+      await row(tab, "good → ").filter({ hasText: "✓" }).waitFor();
       expect(await tab.page.locator("main img, main b, main script").count()).toBe(0);
       expect(await tab.page.title()).toContain("example.internal on ");
       expect(tab.complaints).toEqual([]);
@@ -96,8 +104,13 @@ describe("the page", () => {
       const dark = await browser.open(url, { colorScheme: "dark" });
       const ground = ({ page }: Tab) =>
         page.evaluate("getComputedStyle(document.body).backgroundColor");
-      await row(light, "web.example.internal").filter({ hasText: "✓" }).waitFor();
-      await row(light, "my_web").filter({ hasText: "–" }).waitFor();
+      await row(light, "web → ").filter({ hasText: "✓" }).waitFor();
+      await row(light, "my_web").filter({ hasText: "✕" }).waitFor();
+      if (process.env["UPDATE_SCREENSHOT"] === "1") {
+        await light.page.screenshot({ path: PHONE, fullPage: true });
+        await row(dark, "web → ").filter({ hasText: "✓" }).waitFor();
+        await dark.page.screenshot({ path: DARK, fullPage: true });
+      }
       const tooWide = "document.documentElement.scrollWidth - innerWidth";
       expect(await light.page.evaluate(tooWide)).toBeLessThanOrEqual(0);
       expect(await ground(light)).not.toBe(await ground(dark));
