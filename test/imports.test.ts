@@ -310,6 +310,7 @@ function circles(files: ReadonlyMap<string, string>): readonly string[] {
 const SENT_AS_TEXT =
   "it is sent to the browser as its own source text, so it can call nothing outside of itself";
 const LONG_FILES: Readonly<Record<string, string>> = {
+  "agent/discover/page/client.ts": SENT_AS_TEXT,
   "agent/discover/observe.ts": "memory and rendering of one state",
   "lib/route53/flow/zone-writer.ts": "the loop and its parts",
   "lib/standins/docker/engine.ts": "the engine's API, path by path",
