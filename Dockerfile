@@ -20,6 +20,7 @@ LABEL org.opencontainers.image.title="ecs-discovery-agent" \
 # One arena of malloc is enough for one thread, and what the others would hold is most of an idle agent's waste.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=1
 COPY LICENSE package.json deploy/health.mjs /app/
+COPY deploy/ecs-discovery-agent.sh /usr/local/bin/ecs-discovery-agent
 COPY --from=build /src/dist/agent.* /app/dist/
 COPY --from=build /src/dist/agent /app/dist/agent
 # A new named volume takes its owner from here.
