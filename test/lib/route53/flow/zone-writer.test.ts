@@ -453,6 +453,44 @@ describe("an unavailable Route 53", () => {
     await expect(writer.run(stop.signal)).rejects.toThrow("denied");
   });
 
+  it.each<[string, () => Error, boolean]>([
+    ["an error that says nothing of the batch", () => new Fatal("aborted"), false],
+    ["a defect of our own", () => new TypeError("no function"), false],
+    ["Route 53's own refusal", () => new Fatal("denied", { mayHaveLanded: false }), true],
+  ])("%s ends it, and the journal is sure of the batch: %s", async (_, error, isSure) => {
+    const zone = rulesZone();
+    zone.submit = async () => {
+      throw error();
+    };
+    const { writer, want, drop, stop, remembered } = bench([record(1)], { zone });
+    want(record(1), record(2));
+    drop(record(1));
+    await expect(writer.run(stop.signal)).rejects.toThrow(error().message);
+    const perhaps = [
+      { record: record(1), certain: false },
+      { record: record(2), certain: false },
+    ];
+    expect(remembered.at(-1)).toEqual(isSure ? [{ record: record(1), certain: true }] : perhaps);
+  });
+
+  it("a refusal that came after a lost answer leaks nothing", async () => {
+    const zone = rulesZone();
+    const { submit } = zone;
+    let isFirst = true;
+    zone.submit = async (batch) => {
+      const submission = await submit(batch);
+      if (!isFirst) return submission;
+      isFirst = false;
+      drop(record(1));
+      return { ...(await submit([...batch, del(record(9))])), mayHaveLanded: true };
+    };
+    const { writer, want, drop, stop, clock } = bench([], { zone });
+    want(record(1));
+    void writer.run(stop.signal);
+    await clock.advance(1_000);
+    expect(zone.weighted()).toEqual([]);
+  });
+
   it("a lost answer leaks nothing: the record is deleted though its creation was never confirmed", async () => {
     const { writer, want, drop, zone, stop, clock } = bench();
     zone.fates.push("answer lost");
