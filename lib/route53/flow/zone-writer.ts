@@ -1,4 +1,4 @@
-import { causes, Unavailable } from "../../kit/failure.ts";
+import { causes, hadNoEffect, Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import type { Doorbell } from "../../kit/flow/doorbell.ts";
 import { patience } from "../../kit/flow/patience.ts";
@@ -12,10 +12,10 @@ import { audit } from "./audit.ts";
 import { gather } from "./gather.ts";
 import { pace } from "./pace.ts";
 
-/** How a batch was received. A refused batch changed nothing at all. */
+/** How a batch was received. A refused batch changed nothing, unless an earlier try of it may have. */
 export type Submission =
   | { readonly kind: "accepted" }
-  | { readonly kind: "refused"; readonly message: string };
+  | { readonly kind: "refused"; readonly message: string; readonly mayHaveLanded?: boolean };
 
 /** A piece of the whole zone: the owner's records in it, and where the next one begins. */
 export interface ZonePage<Cursor> {
@@ -211,12 +211,12 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
         overdueSinceMs = undefined;
         published = accepted(before, batch);
         report({ kind: "landed", changes: batch });
+      } else if (submission.mayHaveLanded === true) {
+        published = uncertain(before, batch);
       }
       return submission;
     } catch (error) {
-      if (error instanceof Unavailable && error.mayHaveLanded) {
-        published = uncertain(before, batch);
-      }
+      if (!hadNoEffect(error)) published = uncertain(before, batch);
       throw error;
     } finally {
       await remember(published);

@@ -12,7 +12,9 @@ let server: RawServer;
 beforeEach(async () => {
   server = await rawServer("port");
 });
-afterEach(() => server[Symbol.asyncDispose]());
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+});
 
 const opened = () => {
   expect(new URL(server.url).hostname).toBe("127.0.0.1");
@@ -178,10 +180,6 @@ it("a defect of our own is no outage", async () => {
   const zone = opened();
   const broken = { ...record(1), values: undefined } as unknown as ReturnType<typeof record>;
   await expect(zone.as(owner.instance, ZONE).submit([upsert(broken)])).rejects.toThrow(TypeError);
-  const circular = { ...record(1), ttlSeconds: Symbol("no number") as unknown as number };
-  await expect(zone.as(owner.instance, ZONE).submit([upsert(circular)])).rejects.toMatchObject({
-    name: "TypeError",
-  });
   expect(server.requests).toEqual([]);
   zone.close();
 });
