@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { journalKeeper } from "../../../../lib/route53/flow/journal.ts";
+import { type JournalStore, journalKeeper } from "../../../../lib/route53/flow/journal.ts";
 import type { Journal, JournalScope } from "../../../../lib/route53/journal.ts";
 import { keyOf, type RecordSet } from "../../../../lib/route53/record-set.ts";
 import { owner, record, ZONE } from "../../../support/build.ts";
@@ -25,10 +25,14 @@ function disk() {
   const troubles: string[] = [];
   const clock = fakeClock();
   const stop = new AbortController();
-  const open = () =>
-    journalKeeper({
+  let opened = 0;
+  const open = (over: Partial<JournalStore> = {}) => {
+    opened += 1;
+    const chance = opened / 1_000;
+    return journalKeeper({
       clock,
       stop: stop.signal,
+      random: () => chance,
       store: {
         read: async () => state.text,
         async write(text) {
@@ -41,10 +45,12 @@ function disk() {
           if (!state.canRemove) return refuse("EROFS");
           state.text = undefined;
         },
+        ...over,
       },
       scope,
       onTrouble: (error) => troubles.push(String(error)),
     });
+  };
   return { state, troubles, clock, stop, open };
 }
 
@@ -135,5 +141,104 @@ describe("the journal of one process", () => {
     expect(clock.sleepers).toBe(1);
     stop.abort();
     expect(clock.sleepers).toBe(0);
+  });
+});
+
+describe("two agents of one host, while one replaces the other", () => {
+  it("the one that has been replaced leaves the journal to its successor, and knows it", async () => {
+    const { open, state, troubles } = disk();
+    const old = open();
+    await old.remember(holding(record(1)));
+    const successor = open();
+    await successor.load();
+    await successor.remember(holding(record(1), record(2)));
+    const kept = state.text;
+    await old.remember(holding(record(1)));
+    expect(state.text).toBe(kept);
+    expect([old.isReplaced(), successor.isReplaced()]).toEqual([true, false]);
+    expect(troubles).toEqual([]);
+    expect(await open().load()).toEqual(holding(record(1), record(2)));
+  });
+
+  it("neither removes it when it can't be written", async () => {
+    const { open, state } = disk();
+    const old = open();
+    await old.remember(holding(record(1)));
+    await open().load();
+    const kept = state.text;
+    state.canWrite = false;
+    await old.remember(holding(record(2)));
+    expect(state.text).toBe(kept);
+  });
+
+  it("of two that start in the same moment one has it in the end", async () => {
+    const { open } = disk();
+    const both = [open(), open()];
+    await Promise.all(both.map((one) => one.load()));
+    await Promise.all(both.map((one, n) => one.remember(holding(record(n)))));
+    for (const [n, one] of both.entries()) await one.remember(holding(record(n), record(9)));
+    expect(both.map((one) => one.isReplaced()).toSorted()).toEqual([false, true]);
+  });
+
+  it("a journal that its own agent can't read any more belongs to nobody", async () => {
+    const { open, state } = disk();
+    const keeper = open();
+    await keeper.remember(holding(record(1)));
+    state.text = "{}";
+    await keeper.remember(holding(record(2)));
+    expect(await open().load()).toEqual(holding(record(2)));
+  });
+});
+
+describe("a disk that hangs", () => {
+  const never = <T>() => new Promise<T>(() => {});
+
+  it("is waited for 2 s, then the agent works without, and asks it nothing more meanwhile", async () => {
+    const { open, clock, troubles } = disk();
+    let asked = 0;
+    const keeper = open({
+      write() {
+        asked += 1;
+        return never();
+      },
+    });
+    const first = keeper.remember(holding(record(1)));
+    await clock.advance(2_000);
+    await first;
+    await keeper.remember(holding(record(2)));
+    await keeper.remember(holding(record(3)));
+    expect(asked).toBe(1);
+    expect(troubles).toEqual(["Error: the file system did not answer within 2 s"]);
+  });
+
+  it("holds up no start either", async () => {
+    const { open, clock } = disk();
+    const loaded = open({ read: never }).load();
+    await clock.advance(2_000);
+    expect(await loaded).toBeUndefined();
+  });
+
+  it("and answers too late is told that the text must not take effect, and is given the latest", async () => {
+    const { open, clock, state } = disk();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const signals: (AbortSignal | undefined)[] = [];
+    const keeper = open({
+      async write(text, signal) {
+        signals.push(signal);
+        if (signals.length === 1) await promise;
+        signal?.throwIfAborted();
+        state.text = text;
+      },
+    });
+    const first = keeper.remember(holding(record(1)));
+    await clock.advance(2_000);
+    await first;
+    await keeper.remember(holding(record(2)));
+    resolve();
+    await clock.advance(1);
+    expect(signals[0]?.aborted).toBe(true);
+    expect(state.text).toBeUndefined();
+    await clock.advance(30_000);
+    expect(await open().load()).toEqual(holding(record(2)));
   });
 });

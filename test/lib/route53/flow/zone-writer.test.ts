@@ -38,6 +38,7 @@ function bench(known: readonly RecordSet[] = [], options: BenchOptions = {}) {
   const reports: WriterReport[] = [];
   const remembered: (readonly Published[])[] = [];
   let inFlight = 0;
+  let isReplaced = false;
   let gate = Promise.resolve();
   if (known.length > 0) {
     zone.edit(...known.map((one) => ({ action: "UPSERT" as const, record: absolute(one) })));
@@ -60,6 +61,7 @@ function bench(known: readonly RecordSet[] = [], options: BenchOptions = {}) {
       group: (name) => alone(() => zone.group(name)),
       page: (cursor) => alone(() => zone.page(cursor)),
       remember: async (published) => void remembered.push([...published.values()]),
+      isReplaced: () => isReplaced,
     },
     limits: options.limits ?? ROUTE53_BATCH,
     clock,
@@ -80,6 +82,9 @@ function bench(known: readonly RecordSet[] = [], options: BenchOptions = {}) {
     reports,
     remembered,
     kept,
+    replace() {
+      isReplaced = true;
+    },
     want(...records: RecordSet[]) {
       for (const one of records) wanted.set(keyOf(one), one);
       bell.ring();
@@ -397,6 +402,16 @@ describe("a change of routing", () => {
       expect(refusals()).toEqual([]);
       stop.abort();
     }
+  });
+});
+
+describe("an agent that another one of its host has replaced", () => {
+  it("sends nothing any more, and ends", async () => {
+    const { writer, want, stop, zone, replace } = bench([record(1)]);
+    want(record(1), record(2));
+    replace();
+    await expect(writer.run(stop.signal)).rejects.toThrow("another agent of this host");
+    expect(zone.batches).toEqual([]);
   });
 });
 
