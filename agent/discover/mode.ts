@@ -168,6 +168,7 @@ export async function discover(
     const owned = zone.as(owner.instance, zoneName);
     const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, {
       clock,
+      random,
       log,
       stop,
     });
@@ -190,6 +191,7 @@ export async function discover(
         ...owned,
         ...(config.dryRun && { submit: pretend }),
         remember: async (published, hosts) => journal?.remember({ published, hosts }),
+        isReplaced: () => journal?.isReplaced() === true,
       },
       limits: ROUTE53_BATCH,
       clock,
@@ -224,7 +226,10 @@ export async function discover(
     if (isToRemove()) {
       log.info("removes this host's records (--onStop=remove)");
       desired.close();
-      await writer.flush();
+      await writer.flush().catch((error: unknown) => {
+        if (journal?.isReplaced() !== true) throw error;
+        log.info("leaves them: another agent of this host has taken them over");
+      });
     }
   };
 

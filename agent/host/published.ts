@@ -17,7 +17,7 @@ export async function openJournal(
   { stateDir, hostedZoneId: zoneId, dryRun }: HostConfig,
   scope: { readonly zoneName: string; readonly instance: InstanceId },
   edges: Pick<Edges, "bootId" | "journal">,
-  { clock, log, stop }: Pick<Surroundings, "clock" | "log" | "stop">,
+  { clock, random, log, stop }: Pick<Surroundings, "clock" | "random" | "log" | "stop">,
 ): Promise<JournalKeeper | undefined> {
   const boot = await edges.bootId();
   if (dryRun || boot === undefined) return undefined;
@@ -25,6 +25,7 @@ export async function openJournal(
     store: edges.journal(`${zoneId}-${scope.instance}.json`),
     scope: { zoneId, boot, ...scope },
     clock,
+    random,
     stop: stop.signal,
     onTrouble: (error) =>
       log.warn("can't write the journal, works without: a start will have to read the zone", {

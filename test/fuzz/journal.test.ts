@@ -67,9 +67,10 @@ const strange = fc.oneof(
 test("a journal reads back whole", () => {
   fc.assert(
     fc.property(published, fc.nat(1_000), (table, hosts) => {
-      expect(parseJournal(formatJournal(scope, { published: table, hosts }), scope)).toEqual({
+      expect(parseJournal(formatJournal(scope, { published: table, hosts }, by), scope)).toEqual({
         published: table,
         hosts,
+        by,
       });
     }),
     cases(0.2),
