@@ -3,6 +3,8 @@ import fc from "fast-check";
 import {
   formatJournal,
   type JournalScope,
+  journalName,
+  journalOwner,
   parseJournal,
   sealed,
 } from "../../../lib/route53/journal.ts";
@@ -117,5 +119,15 @@ describe("the journal", () => {
       ),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe("the journal's name", () => {
+  it("tells whose it is, for this zone alone", () => {
+    const name = journalName({ zoneId: "Z1", instance: owner.instance });
+    expect(journalOwner(name, "Z1")).toBe(owner.instance);
+    expect(journalOwner(name, "Z2")).toBeUndefined();
+    expect(journalOwner(`${name}.new`, "Z1")).toBeUndefined();
+    expect(journalOwner("Z1-../../etc/passwd.json", "Z1")).toBeUndefined();
   });
 });

@@ -182,7 +182,7 @@ describe("two agents of one host, while one replaces the other", () => {
     await Promise.all(both.map((one) => one.load()));
     await Promise.all(both.map((one, n) => one.remember(holding(record(n)))));
     for (const [n, one] of both.entries()) await one.remember(holding(record(n), record(9)));
-    expect(both.map((one) => one.isReplaced()).toSorted()).toEqual([false, true]);
+    expect(both.filter((one) => one.isReplaced())).toHaveLength(1);
   });
 
   it("a journal that its own agent can't read any more belongs to nobody", async () => {
