@@ -12,6 +12,7 @@ import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
 import { startRefusal } from "../host/bulk-deletes.ts";
 import { containersOf } from "../host/containers.ts";
 import { type Edges, systemEdges } from "../host/edges.ts";
+import { removeFormerSelves, sameInstance } from "../host/former-self.ts";
 import { findPublished, openJournal } from "../host/published.ts";
 import { together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -157,6 +158,7 @@ export async function discover(
       const pauseMs = config.resync * 1000 * (0.5 + random() / 2);
       await clock.sleep(pauseMs, end).catch(() => {});
       if (end.aborted) return;
+      await sameInstance(agent, owner);
       doubt.ring();
     }
   };
@@ -217,10 +219,14 @@ export async function discover(
     forgetShown();
     if (!end.aborted) log.info("every container is looked at once, the zone follows from now on");
     const finish = async (): Promise<void> => {
-      if (!config.once) return;
-      await queue.idle();
+      if (config.once) await queue.idle();
       await writer.settled(end);
-      done.abort();
+      const { hosts } = found;
+      const surroundings = { clock, random, log };
+      await removeFormerSelves({
+        ...{ config, owner, zoneName, zone, hosts, edges, surroundings, end },
+      });
+      if (config.once) done.abort();
     };
     await Promise.all([writer.run(end), finish()]);
     if (isToRemove()) {

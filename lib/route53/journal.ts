@@ -1,4 +1,4 @@
-import type { InstanceId } from "../ecs/arn.ts";
+import { ECS_ID, type InstanceId } from "../ecs/arn.ts";
 import { isOwn } from "./own-record.ts";
 import type { Published } from "./plan.ts";
 import { keyOf, type RecordKey, type RecordSet, recordTypes } from "./record-set.ts";
@@ -36,6 +36,19 @@ const SEAL_LENGTH = 10;
 /** API reference, ResourceRecordSet. */
 const MAX_TTL_SECONDS = 2_147_483_647;
 const MAX_WEIGHT = 255;
+
+/** The file's name: each zone and container instance has its own. */
+export const journalName = ({
+  zoneId,
+  instance,
+}: Pick<JournalScope, "zoneId" | "instance">): string => `${zoneId}-${instance}.json`;
+
+/** Whose journal of the zone a file of this name is; undefined for any other file. */
+export function journalOwner(name: string, zoneId: string): InstanceId | undefined {
+  const [, zone, instance] = JOURNAL_NAME.exec(name) ?? [];
+  return zone === zoneId ? (instance as InstanceId | undefined) : undefined;
+}
+const JOURNAL_NAME = new RegExp(`^(Z[A-Z0-9]+)-(${ECS_ID})\\.json$`);
 
 /** The journal as text: one line, JSON and a sum of it. */
 export const formatJournal = (

@@ -78,10 +78,13 @@ export function journalFile(folder: string, name: string): JournalFile {
   };
 }
 
+/** The names of all files in the folder; none where it can't be read. */
+export const namesIn = (folder: string): Promise<readonly string[]> =>
+  readdir(folder).catch(() => []);
+
 /** Removes new files that nobody finished. Never throws: they only take up room. */
 async function removeCutShort(folder: string, name: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const one of names) {
+  for (const one of await namesIn(folder)) {
     if (!one.startsWith(`${name}.`) || !/^\.(?:[0-9a-f]{32}\.)?new$/.test(one.slice(name.length))) {
       continue;
     }

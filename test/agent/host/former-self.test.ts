@@ -83,7 +83,7 @@ describe("a host that is registered under another container instance than before
     expect(zone.weighted()).toEqual([]);
   });
 
-  it.each([
+  it.each<[string, { instance?: typeof FORMER; boot?: string }]>([
     ["written before this boot: perhaps on another machine", { boot: "boot-0" }],
     ["its own", { instance: owner.instance }],
   ])("leaves alone what a journal holds that was %s", async (_, over) => {
