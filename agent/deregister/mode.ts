@@ -46,6 +46,7 @@ export async function deregister(
   });
   const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, {
     clock,
+    random,
     log,
     stop,
   });
@@ -68,6 +69,7 @@ export async function deregister(
       ...(config.dryRun && { submit: async () => ({ kind: "accepted" }) }),
       // An agent that starts again must not believe that they are still there.
       remember: async (published, hosts) => journal?.remember({ published, hosts }),
+      isReplaced: () => journal?.isReplaced() === true,
     },
     limits: ROUTE53_BATCH,
     clock,

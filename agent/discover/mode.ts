@@ -12,6 +12,7 @@ import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
 import { startRefusal } from "../host/bulk-deletes.ts";
 import { containersOf } from "../host/containers.ts";
 import { type Edges, systemEdges } from "../host/edges.ts";
+import { removeFormerSelves, sameInstance } from "../host/former-self.ts";
 import { findPublished, openJournal } from "../host/published.ts";
 import { together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -157,6 +158,7 @@ export async function discover(
       const pauseMs = config.resync * 1000 * (0.5 + random() / 2);
       await clock.sleep(pauseMs, end).catch(() => {});
       if (end.aborted) return;
+      await sameInstance(agent, owner);
       doubt.ring();
     }
   };
@@ -168,6 +170,7 @@ export async function discover(
     const owned = zone.as(owner.instance, zoneName);
     const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, {
       clock,
+      random,
       log,
       stop,
     });
@@ -190,6 +193,7 @@ export async function discover(
         ...owned,
         ...(config.dryRun && { submit: pretend }),
         remember: async (published, hosts) => journal?.remember({ published, hosts }),
+        isReplaced: () => journal?.isReplaced() === true,
       },
       limits: ROUTE53_BATCH,
       clock,
@@ -215,16 +219,23 @@ export async function discover(
     forgetShown();
     if (!end.aborted) log.info("every container is looked at once, the zone follows from now on");
     const finish = async (): Promise<void> => {
-      if (!config.once) return;
-      await queue.idle();
+      if (config.once) await queue.idle();
       await writer.settled(end);
-      done.abort();
+      const { hosts } = found;
+      const surroundings = { clock, random, log };
+      await removeFormerSelves({
+        ...{ config, owner, zoneName, zone, hosts, edges, surroundings, end },
+      });
+      if (config.once) done.abort();
     };
     await Promise.all([writer.run(end), finish()]);
     if (isToRemove()) {
       log.info("removes this host's records (--onStop=remove)");
       desired.close();
-      await writer.flush();
+      await writer.flush().catch((error: unknown) => {
+        if (journal?.isReplaced() !== true) throw error;
+        log.info("leaves them: another agent of this host has taken them over");
+      });
     }
   };
 

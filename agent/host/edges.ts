@@ -3,7 +3,7 @@ import { hostAddresses } from "../../lib/ecs/io/instance-metadata.ts";
 import { type FoundEcsAgent, findEcsAgent } from "../../lib/ecs/io/introspection.ts";
 import type { Addresses } from "../../lib/net/address.ts";
 import type { JournalStore } from "../../lib/route53/flow/journal.ts";
-import { journalFile, readBootId } from "../../lib/route53/io/journal-file.ts";
+import { journalFile, namesIn, readBootId } from "../../lib/route53/io/journal-file.ts";
 import { type HostedZone, hostedZone, type OpenZone } from "../../lib/route53/io/zone.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { introspectionUrls } from "./host.ts";
@@ -19,6 +19,8 @@ export interface Edges {
   readonly hostAddresses: () => Promise<Addresses>;
   readonly bootId: () => Promise<string | undefined>;
   readonly journal: (name: string) => JournalStore;
+  /** Of all files beside it. */
+  readonly journalNames: () => Promise<readonly string[]>;
 }
 
 /** The real ones; they can do more than the agent itself needs. */
@@ -37,4 +39,5 @@ export const systemEdges = (
   hostAddresses: () => hostAddresses(env),
   bootId: readBootId,
   journal: (name) => journalFile(config.stateDir, name),
+  journalNames: () => namesIn(config.stateDir),
 });

@@ -2,6 +2,7 @@ import type { InstanceId } from "../../lib/ecs/arn.ts";
 import { type JournalKeeper, journalKeeper } from "../../lib/route53/flow/journal.ts";
 import { type Group, observed } from "../../lib/route53/group.ts";
 import { type OwnedZone, PAGE_SIZE } from "../../lib/route53/io/zone.ts";
+import { journalName } from "../../lib/route53/journal.ts";
 import type { Published } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey } from "../../lib/route53/record-set.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -17,14 +18,15 @@ export async function openJournal(
   { stateDir, hostedZoneId: zoneId, dryRun }: HostConfig,
   scope: { readonly zoneName: string; readonly instance: InstanceId },
   edges: Pick<Edges, "bootId" | "journal">,
-  { clock, log, stop }: Pick<Surroundings, "clock" | "log" | "stop">,
+  { clock, random, log, stop }: Pick<Surroundings, "clock" | "random" | "log" | "stop">,
 ): Promise<JournalKeeper | undefined> {
   const boot = await edges.bootId();
   if (dryRun || boot === undefined) return undefined;
   return journalKeeper({
-    store: edges.journal(`${zoneId}-${scope.instance}.json`),
+    store: edges.journal(journalName({ zoneId, instance: scope.instance })),
     scope: { zoneId, boot, ...scope },
     clock,
+    random,
     stop: stop.signal,
     onTrouble: (error) =>
       log.warn("can't write the journal, works without: a start will have to read the zone", {

@@ -30,7 +30,21 @@ export class Unavailable extends Error {
 /** What only an operator can mend: no permission, no such zone, a refused plan. Ends the process at once. */
 export class Fatal extends Error {
   override readonly name = "Fatal";
+  /** False only when it is known that the request had no effect. */
+  readonly mayHaveLanded: boolean;
+
+  constructor(
+    message: string,
+    options: { readonly mayHaveLanded?: boolean; readonly cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.mayHaveLanded = options.mayHaveLanded ?? true;
+  }
 }
+
+/** True only when it is known that the request which ended in this error changed nothing. */
+export const hadNoEffect = (error: unknown): boolean =>
+  (error instanceof Unavailable || error instanceof Fatal) && !error.mayHaveLanded;
 
 /** The text of an error and of what caused it, outermost first, each text once. */
 export function causes(error: unknown): string {

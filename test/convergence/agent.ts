@@ -162,6 +162,7 @@ function gated(edges: Edges, { call }: Gate): Edges {
     },
     hostAddresses: () => call(edges.hostAddresses),
     bootId: () => call(edges.bootId),
+    journalNames: () => call(edges.journalNames),
     journal(name) {
       const store = edges.journal(name);
       return {

@@ -10,6 +10,7 @@ const MET_MS = 1_000;
 /** The disk of one host, as far as the journal is on it. */
 export interface Disk {
   store(name: string): JournalStore;
+  names(): Promise<readonly string[]>;
   /** Something else writes into every file, or they are lost. */
   spoil(text: string | undefined): void;
   /** The power goes: the files are as they were some writes ago. */
@@ -67,6 +68,10 @@ export function disk({
         put(name, undefined);
       },
     }),
+    async names() {
+      await clock.sleep(1);
+      return [...files].flatMap(([name, texts]) => (texts.at(-1) === undefined ? [] : name));
+    },
     spoil(text) {
       for (const name of files.keys()) put(name, text);
     },

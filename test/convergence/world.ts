@@ -199,6 +199,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
         hostAddresses: async () => ({}),
         bootId: async () => `boot ${host.boot}`,
         journal: files.store,
+        journalNames: files.names,
       }),
     });
     const host: Host = { engine: docker, agent, disk: files, boot: 1 };

@@ -231,8 +231,10 @@ export function zone({
                 demand: "later",
               });
             }
+            const refused = (message: string) =>
+              ({ kind: "refused", message, ...(n > 1 && { mayHaveLanded: true }) }) as const;
             const wilful = wilfulRefusal(host, steps);
-            if (wilful !== undefined) return { kind: "refused", message: wilful } as const;
+            if (wilful !== undefined) return refused(wilful);
             const result = applyBatch(state, steps);
             if (result.ok) {
               state = result.zone;
@@ -243,9 +245,9 @@ export function zone({
             const { message } = result.error;
             for (const kind of kindsOf(message)) tally.count(`refused: ${kind}`);
             const isOld = faults.befall(["route 53: refused in the old wire format"], host);
-            if (isOld === undefined) return { kind: "refused", message } as const;
+            if (isOld === undefined) return refused(message);
             const error = { name: "Unknown", Messages: { Message: message.slice(1, -1) } };
-            return { kind: "refused", message: JSON.stringify(error) } as const;
+            return refused(JSON.stringify(error));
           });
         },
       }),

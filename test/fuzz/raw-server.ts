@@ -9,12 +9,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** An answer, piece by piece; one that is cut ends in the middle of nowhere. */
+/** An answer, piece by piece; one that is cut ends in the middle of nowhere, and one that hangs never ends. */
 export interface RawAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly chunks: readonly (string | Buffer)[];
   readonly cut?: boolean;
+  readonly hangs?: boolean;
 }
 
 export interface RawServer extends AsyncDisposable {
@@ -40,6 +41,7 @@ export async function rawServer(on: "port" | "socket"): Promise<RawServer> {
       headers = {},
       chunks,
       cut,
+      hangs,
     } = typeof answer === "function" ? answer(path) : answer;
     response.writeHead(status, headers);
     response.flushHeaders();
@@ -48,6 +50,7 @@ export async function rawServer(on: "port" | "socket"): Promise<RawServer> {
       // Or the reader gets them as one.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    if (hangs === true) return;
     if (cut === true) response.socket?.end();
     else response.end();
   };

@@ -33,8 +33,8 @@ export interface RulesZone {
   fates: Fate[];
 }
 
-/** A zone in memory with Route 53's rules, behind the ports of the zone writer. */
-export function rulesZone(): RulesZone {
+/** A zone in memory with Route 53's rules, behind the ports of the zone writer of one container instance. */
+export function rulesZone(instance = owner.instance): RulesZone {
   let zone = newZone("Z1", ZONE);
   const batches: (readonly Change[])[] = [];
   const fates: Fate[] = [];
@@ -48,7 +48,7 @@ export function rulesZone(): RulesZone {
     }
   };
   const isOurs = (record: RecordSet) =>
-    parseSetIdentifier(record.setIdentifier)?.instance === owner.instance;
+    parseSetIdentifier(record.setIdentifier)?.instance === instance;
   const instancesOf = (records: readonly RecordSet[]) => [
     ...new Set(records.flatMap((one) => parseSetIdentifier(one.setIdentifier)?.instance ?? [])),
   ];

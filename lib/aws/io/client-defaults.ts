@@ -1,4 +1,5 @@
 import { StandardRetryStrategy } from "@smithy/core/retry";
+import { errorFacts } from "../answer.ts";
 
 /**
  * What every client of the AWS SDK is made with. The SDK repeats at once what a broken connection or a moment's failure
@@ -7,7 +8,7 @@ import { StandardRetryStrategy } from "@smithy/core/retry";
  */
 export const clientDefaults = () => ({
   retryStrategy: retryTransient(),
-  // Without throwOnRequestTimeout the SDK only warns and waits for ever.
+  // Until the headers. Without throwOnRequestTimeout the SDK only warns and waits for ever.
   requestHandler: {
     connectionTimeout: 2_000,
     requestTimeout: 10_000,
@@ -30,32 +31,4 @@ function retryTransient(): StandardRetryStrategy {
 function isOutOfTime(error: unknown): boolean {
   const { name, code } = errorFacts(error);
   return name === "TimeoutError" && (code === "ETIMEDOUT" || code === "");
-}
-
-/** Answers, and the lack of one, after which trying again may help, whatever the service. */
-export const TRANSIENT: readonly string[] = [
-  "Throttling",
-  "ThrottlingException",
-  "TimeoutError",
-  "RequestTimeout",
-  "RequestExpired",
-  "CredentialsProviderError",
-  "ExpiredToken",
-  "ExpiredTokenException",
-];
-
-/** By name, never by class: Throttling, for one, comes as the base class. */
-export function errorFacts(error: unknown) {
-  const of = (value: unknown): Readonly<Record<string, unknown>> =>
-    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  const text = (value: unknown) => (typeof value === "string" ? value : "");
-  const fields = of(error);
-  const metadata = of(fields["$metadata"]);
-  return {
-    name: text(fields["name"]),
-    message: text(fields["message"]),
-    code: text(fields["code"]),
-    status: typeof metadata["httpStatusCode"] === "number" ? metadata["httpStatusCode"] : undefined,
-    attempts: typeof metadata["attempts"] === "number" ? metadata["attempts"] : 1,
-  };
 }

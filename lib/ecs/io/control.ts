@@ -7,8 +7,10 @@ import {
   ListContainerInstancesCommand,
   ListTasksCommand,
 } from "@aws-sdk/client-ecs";
-import { clientDefaults, errorFacts, TRANSIENT } from "../../aws/io/client-defaults.ts";
-import { causes, Fatal, Unavailable } from "../../kit/failure.ts";
+import { errorFacts, judged } from "../../aws/answer.ts";
+import { clientDefaults } from "../../aws/io/client-defaults.ts";
+import { inTime, REQUEST_LIMIT_MS, readWhole } from "../../aws/io/whole-answers.ts";
+import { Fatal, Unavailable } from "../../kit/failure.ts";
 import { quote } from "../../kit/quote.ts";
 import { ECS_ID, type InstanceId, ownerOf, type TaskId, taskIdOf } from "../arn.ts";
 import { clusterName, type Described, type InstanceState, type TaskState } from "../fleet.ts";
@@ -46,17 +48,20 @@ export interface EcsControl {
 /** Credentials and, when set, the endpoint (AWS_ENDPOINT_URL_ECS) come from where the AWS SDK finds them. */
 export function ecsControl({ region }: { readonly region: string }): EcsControl {
   const client = new ECSClient({ region, ...clientDefaults() });
-  const asked = <T>(operation: string, cluster: string | undefined, answer: Promise<T>) =>
-    answer.catch((error: unknown): never => {
+  readWhole(client);
+  const asked = <T>(
+    operation: string,
+    cluster: string | undefined,
+    send: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
+  ) =>
+    inTime(REQUEST_LIMIT_MS, send).catch((error: unknown): never => {
       throw failure(operation, cluster, error);
     });
 
   return {
     async clusters(from) {
-      const { clusterArns, nextToken } = await asked(
-        "ListClusters",
-        undefined,
-        client.send(new ListClustersCommand({ nextToken: from })),
+      const { clusterArns, nextToken } = await asked("ListClusters", undefined, (limit) =>
+        client.send(new ListClustersCommand({ nextToken: from }), limit),
       );
       return page(present("clusterArns", clusterArns), nextToken);
     },
@@ -64,7 +69,8 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
       const { containerInstanceArns, nextToken } = await asked(
         "ListContainerInstances",
         cluster,
-        client.send(new ListContainerInstancesCommand({ cluster, nextToken: from })),
+        (limit) =>
+          client.send(new ListContainerInstancesCommand({ cluster, nextToken: from }), limit),
       );
       const arns = present("containerInstanceArns", containerInstanceArns);
       return page(
@@ -73,10 +79,11 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
       );
     },
     async runningTasks(cluster, from) {
-      const { taskArns, nextToken } = await asked(
-        "ListTasks",
-        cluster,
-        client.send(new ListTasksCommand({ cluster, desiredStatus: "RUNNING", nextToken: from })),
+      const { taskArns, nextToken } = await asked("ListTasks", cluster, (limit) =>
+        client.send(
+          new ListTasksCommand({ cluster, desiredStatus: "RUNNING", nextToken: from }),
+          limit,
+        ),
       );
       const arns = present("taskArns", taskArns);
       return page(
@@ -88,9 +95,11 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
       const { containerInstances = [], failures } = await asked(
         "DescribeContainerInstances",
         cluster,
-        client.send(
-          new DescribeContainerInstancesCommand({ cluster, containerInstances: [...ids] }),
-        ),
+        (limit) =>
+          client.send(
+            new DescribeContainerInstancesCommand({ cluster, containerInstances: [...ids] }),
+            limit,
+          ),
       );
       const answers = missing<InstanceId, InstanceState>(failures);
       for (const { containerInstanceArn = "", status, agentConnected } of containerInstances) {
@@ -101,10 +110,8 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
       return answers;
     },
     async describeTasks(cluster, ids) {
-      const { tasks = [], failures } = await asked(
-        "DescribeTasks",
-        cluster,
-        client.send(new DescribeTasksCommand({ cluster, tasks: [...ids] })),
+      const { tasks = [], failures } = await asked("DescribeTasks", cluster, (limit) =>
+        client.send(new DescribeTasksCommand({ cluster, tasks: [...ids] }), limit),
       );
       const answers = missing<TaskId, TaskState>(failures);
       for (const { taskArn = "", lastStatus: status } of tasks) {
@@ -153,14 +160,18 @@ function failure(
   asked: string | undefined,
   error: unknown,
 ): Unavailable | Fatal {
-  const { name, status, attempts } = errorFacts(error);
+  if (error instanceof Unavailable || error instanceof Fatal) return error;
+  const { kind, words } = judged(error);
+  const { name, attempts } = errorFacts(error);
   const cluster = asked === undefined ? "" : quote(clusterName(asked));
   const where = asked === undefined ? "" : ` in cluster ${cluster}`;
-  if (status === undefined || status >= 500 || TRANSIENT.includes(name)) {
+  if (kind === "defect") throw error;
+  if (kind !== "refused") {
     return new Unavailable("ECS", `did not take ${operation}${where}`, {
-      cause: `${name}: ${causes(error)}${attempts > 1 ? ` (${attempts} times)` : ""}`,
+      cause: `${words}${attempts > 1 ? ` (${attempts} times)` : ""}`,
+      // All that is asked here only reads.
       mayHaveLanded: false,
-      ...(name.startsWith("Throttling") && { demand: "fewer" as const }),
+      ...(kind !== "outage" && { demand: kind }),
     });
   }
   if (name.startsWith("AccessDenied")) {

@@ -1,4 +1,4 @@
-import { causes, Unavailable } from "../../kit/failure.ts";
+import { causes, Fatal, hadNoEffect, Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import type { Doorbell } from "../../kit/flow/doorbell.ts";
 import { patience } from "../../kit/flow/patience.ts";
@@ -12,10 +12,10 @@ import { audit } from "./audit.ts";
 import { gather } from "./gather.ts";
 import { pace } from "./pace.ts";
 
-/** How a batch was received. A refused batch changed nothing at all. */
+/** How a batch was received. A refused batch changed nothing, unless an earlier try of it may have. */
 export type Submission =
   | { readonly kind: "accepted" }
-  | { readonly kind: "refused"; readonly message: string };
+  | { readonly kind: "refused"; readonly message: string; readonly mayHaveLanded?: boolean };
 
 /** A piece of the whole zone: the owner's records in it, and where the next one begins. */
 export interface ZonePage<Cursor> {
@@ -34,6 +34,8 @@ export interface WriterPorts<Cursor> {
   readonly page: (cursor: Cursor | undefined) => Promise<ZonePage<Cursor>>;
   /** Remembers what is published, before each request and after it, once the zone is known whole. Never throws. */
   readonly remember: (published: ReadonlyMap<RecordKey, Published>, hosts: number) => Promise<void>;
+  /** Another agent of the owner has taken over what is remembered: then nothing more is sent. */
+  readonly isReplaced?: () => boolean;
 }
 
 /** What the writer tells of its work, for the log. */
@@ -203,6 +205,12 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     const before = published;
     // Should the process be killed before the answer, its next start knows what is in doubt.
     await remember(uncertain(before, batch));
+    if (zone.isReplaced?.() === true) {
+      throw new Fatal(
+        "another agent of this host has taken over its records, so this one ends: run one agent a host",
+        { mayHaveLanded: false },
+      );
+    }
     try {
       rate.sent();
       const submission = await ask(() => zone.submit(batch));
@@ -211,12 +219,12 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
         overdueSinceMs = undefined;
         published = accepted(before, batch);
         report({ kind: "landed", changes: batch });
+      } else if (submission.mayHaveLanded === true) {
+        published = uncertain(before, batch);
       }
       return submission;
     } catch (error) {
-      if (error instanceof Unavailable && error.mayHaveLanded) {
-        published = uncertain(before, batch);
-      }
+      if (!hadNoEffect(error)) published = uncertain(before, batch);
       throw error;
     } finally {
       await remember(published);

@@ -1,35 +1,100 @@
-import { access, constants, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import {
+  access,
+  constants,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** One small file. Every function rejects with the file system's error. */
 export interface JournalFile {
-  /** Its text; undefined when there is none. */
+  /** Its text; undefined when there is none. Rejects for what is no regular file, or larger than any journal. */
   read(): Promise<string | undefined>;
-  /** Replaces it whole: a reader sees the old text or the new one. */
-  write(text: string): Promise<void>;
+  /** Replaces it whole: a reader sees the old text or the new one. Not once the signal has aborted. */
+  write(text: string, signal?: AbortSignal): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** The file `name` in `folder`, which is created when it is missing. */
+/** Some 50,000 records; a zone has 10,000. */
+const LARGEST = 16 << 20;
+/** What a process left that was killed while it wrote; nobody takes that long. */
+const CUT_SHORT_MS = 60_000;
+
+/**
+ * The file `name` in `folder`, which is created when it is missing. Who may write into the folder can put anything in the
+ * file's place: no link is followed, and nothing is waited for that is no file.
+ */
 export function journalFile(folder: string, name: string): JournalFile {
   const path = join(folder, name);
-  const next = `${path}.new`;
   return {
-    read: () =>
-      readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return undefined;
+    async read() {
+      await removeCutShort(folder, name);
+      let file: FileHandle;
+      try {
+        file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
         throw error;
-      }),
-    async write(text) {
+      }
+      try {
+        const facts = await file.stat();
+        if (!facts.isFile()) throw new Error(`${path}: expected a regular file`);
+        if (facts.size > LARGEST) {
+          throw new Error(`${path}: expected at most ${LARGEST} bytes, got ${facts.size}`);
+        }
+        return await file.readFile("utf8");
+      } finally {
+        await file.close();
+      }
+    },
+    async write(text, signal) {
       await makeFolder(folder);
-      await writeFile(next, text, { mode: 0o600 });
-      await rename(next, path);
+      const next = `${path}.${randomBytes(16).toString("hex")}.new`;
+      try {
+        // wx: never into something that is there.
+        const file = await open(next, "wx", 0o600);
+        try {
+          await file.writeFile(text);
+        } finally {
+          await file.close();
+        }
+        signal?.throwIfAborted();
+        await rename(next, path);
+      } catch (error) {
+        await rm(next, { force: true });
+        throw error;
+      }
     },
     async remove() {
-      await rm(next, { force: true });
       await rm(path, { force: true });
     },
   };
+}
+
+/** The names of all files in the folder; none where it can't be read. */
+export const namesIn = (folder: string): Promise<readonly string[]> =>
+  readdir(folder).catch(() => []);
+
+/** Removes new files that nobody finished. Never throws: they only take up room. */
+async function removeCutShort(folder: string, name: string): Promise<void> {
+  for (const one of await namesIn(folder)) {
+    if (!one.startsWith(`${name}.`) || !/^\.(?:[0-9a-f]{32}\.)?new$/.test(one.slice(name.length))) {
+      continue;
+    }
+    const path = join(folder, one);
+    const ageMs = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (ageMs > CUT_SHORT_MS) await rm(path, { force: true }).catch(() => {});
+  }
 }
 
 /**

@@ -7,9 +7,11 @@ import {
   type ResourceRecordSet,
   Route53Client,
 } from "@aws-sdk/client-route-53";
-import { clientDefaults, errorFacts, TRANSIENT } from "../../aws/io/client-defaults.ts";
+import { errorFacts, judged } from "../../aws/answer.ts";
+import { clientDefaults } from "../../aws/io/client-defaults.ts";
+import { foreignAnswer, inTime, REQUEST_LIMIT_MS, readWhole } from "../../aws/io/whole-answers.ts";
 import type { InstanceId } from "../../ecs/arn.ts";
-import { causes, Fatal, Unavailable } from "../../kit/failure.ts";
+import { Fatal, Unavailable } from "../../kit/failure.ts";
 import { quote } from "../../kit/quote.ts";
 import type { Group } from "../group.ts";
 import { type ForeignRecord, isStrange, ownRecord, type Whose } from "../own-record.ts";
@@ -53,10 +55,13 @@ export interface OwnedZone {
     readonly instances: readonly InstanceId[];
     readonly next?: ZoneCursor;
   }>;
-  /** Sends the changes as one batch: all of them land, or none. */
+  /**
+   * Sends the changes as one batch: all of them land, or none. A refused one `mayHaveLanded` where the refusal is the
+   * answer to a repeated request, after an answer that was lost. The errors say in `mayHaveLanded` what is known.
+   */
   submit(
     batch: readonly Change[],
-  ): Promise<{ kind: "accepted" } | { kind: "refused"; message: string }>;
+  ): Promise<{ kind: "accepted" } | { kind: "refused"; message: string; mayHaveLanded?: boolean }>;
 }
 
 /** Where a page begins. All three fields: without the identifier, a page that ends within a weighted group repeats. */
@@ -80,20 +85,6 @@ export interface RequestWatch {
 /** The most that a page holds (API reference, ListResourceRecordSets). */
 export const PAGE_SIZE = 300;
 
-/** Of these the SDK's own retries are told apart by the number of attempts; see `mayHaveLanded`. */
-const DEMANDS: ReadonlyMap<string, "fewer" | "later"> = new Map([
-  ["Throttling", "fewer"],
-  ["ThrottlingException", "fewer"],
-  // The zone is busy with somebody else's change.
-  ["PriorRequestNotComplete", "later"],
-]);
-/** Nothing was sent: the connection or the credentials were not there. */
-const NOT_SENT = new Set(["CredentialsProviderError", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"]);
-
-/** A signature whose time is off. From such an answer the SDK takes the server's time: the next request is signed right. */
-const isUntimely = (name: string, message: string): boolean =>
-  name === "SignatureDoesNotMatch" && /^Signature (expired|not yet current)/.test(message);
-
 /**
  * The zone with this id. Credentials and, when set, the endpoint (AWS_ENDPOINT_URL_ROUTE_53) come from where the AWS SDK
  * finds them. One client serves the whole process: credentials and connections are kept per client.
@@ -102,12 +93,15 @@ export function hostedZone({
   zoneId,
   region,
   watch,
+  requestLimitMs = REQUEST_LIMIT_MS,
 }: {
   readonly zoneId: string;
   readonly region: string;
   readonly watch?: RequestWatch;
+  readonly requestLimitMs?: number;
 }): OpenZone {
   const client = new Route53Client({ region, ...clientDefaults() });
+  readWhole(client);
 
   if (watch !== undefined) {
     // Innermost, so that it sees what is sent and what comes back, whatever the SDK makes of it.
@@ -123,38 +117,41 @@ export function hostedZone({
     );
   }
 
-  const list = (start: PageStart): Promise<ListResourceRecordSetsCommandOutput> =>
-    client
-      .send(
-        new ListResourceRecordSetsCommand({
-          HostedZoneId: zoneId,
-          MaxItems: PAGE_SIZE,
-          ...start,
-        }),
-      )
-      .then((page) => {
-        // What is no list, a proxy's page for one, must not pass for an empty zone.
-        const numbers = (page.ResourceRecordSets ?? []).flatMap(({ TTL = 0, Weight = 0 }) => [
-          TTL,
-          Weight,
-        ]);
-        if (page.IsTruncated === undefined || !numbers.every(Number.isSafeInteger)) {
-          throw new Error("its answer is no list");
-        }
-        return page;
-      })
-      .catch((error: unknown) => {
-        throw failure("ListResourceRecordSets", zoneId, error);
+  const list = async (start: PageStart): Promise<ListResourceRecordSetsCommandOutput> => {
+    const operation = "ListResourceRecordSets";
+    try {
+      const command = new ListResourceRecordSetsCommand({
+        HostedZoneId: zoneId,
+        MaxItems: PAGE_SIZE,
+        ...start,
       });
+      const page = await inTime(requestLimitMs, (limit) => client.send(command, limit));
+      // What is no list, a proxy's page for one, must not pass for an empty zone.
+      const numbers = (page.ResourceRecordSets ?? []).flatMap(({ TTL = 0, Weight = 0 }) => [
+        TTL,
+        Weight,
+      ]);
+      if (page.IsTruncated === undefined || !numbers.every(Number.isSafeInteger)) {
+        throw unavailable(operation, { cause: foreignAnswer(page) });
+      }
+      return page;
+    } catch (error) {
+      throw failure(operation, zoneId, error);
+    }
+  };
 
   return {
     async facts() {
-      const { HostedZone: zone } = await client
-        .send(new GetHostedZoneCommand({ Id: zoneId }))
-        .catch((error: unknown) => {
+      const command = new GetHostedZoneCommand({ Id: zoneId });
+      const output = await inTime(requestLimitMs, (limit) => client.send(command, limit)).catch(
+        (error: unknown) => {
           throw failure("GetHostedZone", zoneId, error);
-        });
-      if (zone?.Name === undefined) throw new Fatal(`Route 53 gave no name for zone ${zoneId}`);
+        },
+      );
+      const zone = output.HostedZone;
+      if (zone?.Name === undefined) {
+        throw unavailable("GetHostedZone", { cause: foreignAnswer(output) });
+      }
       if (!ZONE_NAME.test(zone.Name)) {
         throw new Fatal(
           `Route 53 gave zone ${zoneId} a name that is none: expected one such as example.org., got ${quote(zone.Name)}`,
@@ -219,23 +216,26 @@ export function hostedZone({
         };
       },
       async submit(batch) {
+        const operation = "ChangeResourceRecordSets";
         try {
-          const { ChangeInfo } = await client.send(
-            new ChangeResourceRecordSetsCommand({
-              HostedZoneId: zoneId,
-              ChangeBatch: {
-                Comment: "ecs-discovery-agent",
-                Changes: stepsOf(batch).map(apiChange),
-              },
-            }),
-          );
+          const command = new ChangeResourceRecordSetsCommand({
+            HostedZoneId: zoneId,
+            ChangeBatch: {
+              Comment: "ecs-discovery-agent",
+              Changes: stepsOf(batch).map(apiChange),
+            },
+          });
+          const output = await inTime(requestLimitMs, (limit) => client.send(command, limit));
           // Only Route 53 itself gives a change an id.
-          if (ChangeInfo?.Id === undefined) throw new Error("its answer holds no change");
+          if (output.ChangeInfo?.Id === undefined) {
+            throw unavailable(operation, { cause: foreignAnswer(output) });
+          }
           return { kind: "accepted" };
         } catch (error) {
           const message = refusal(error);
-          if (message !== undefined) return { kind: "refused", message };
-          throw failure("ChangeResourceRecordSets", zoneId, error);
+          if (message === undefined) throw failure(operation, zoneId, error);
+          const { mayHaveLanded } = judged(error);
+          return { kind: "refused", message, ...(mayHaveLanded && { mayHaveLanded }) };
         }
       },
     }),
@@ -329,30 +329,40 @@ const strangeAmong = (
 
 /** What Route 53 says of a batch that it won't have; undefined for every other error. */
 function refusal(error: unknown): string | undefined {
+  if (judged(error).kind !== "refused") return undefined;
   const { name, message, status } = errorFacts(error);
   if (name === "InvalidChangeBatch" || name === "InvalidInput") return message;
   // The wire format of earlier years: the SDK calls it Unknown and keeps the texts in a field of its own.
   return name === "Unknown" && status === 400 ? JSON.stringify(error) : undefined;
 }
 
+/** The error to throw for one of the SDK's. Throws a defect of our own as it is. */
 function failure(operation: string, zoneId: string, error: unknown): Unavailable | Fatal {
-  const { name, message, code, status, attempts } = errorFacts(error);
-  const untimely = isUntimely(name, message);
-  const isTransient = DEMANDS.has(name) || TRANSIENT.includes(name) || untimely;
-  if (status === undefined || status >= 500 || isTransient) {
-    const demand = DEMANDS.get(name);
-    const notSent = NOT_SENT.has(name) || NOT_SENT.has(code) || untimely;
-    return new Unavailable("Route 53", `did not take ${operation}`, {
-      cause: `${name}: ${causes(error)}`,
-      mayHaveLanded: !(attempts <= 1 && (notSent || demand !== undefined)),
-      ...(demand !== undefined && { demand }),
-    });
+  if (error instanceof Unavailable || error instanceof Fatal) return error;
+  const { kind, mayHaveLanded, words } = judged(error);
+  switch (kind) {
+    case "defect":
+      throw error;
+    case "outage":
+      return unavailable(operation, { mayHaveLanded, cause: words });
+    case "fewer":
+    case "later":
+      return unavailable(operation, { mayHaveLanded, cause: words, demand: kind });
+    case "refused":
   }
-  if (name.startsWith("AccessDenied")) {
+  if (errorFacts(error).name.startsWith("AccessDenied")) {
     return new Fatal(
       `Route 53 denied ${operation} on zone ${zoneId}: allow route53:${operation} in the role of this process`,
-      { cause: error },
+      { mayHaveLanded, cause: error },
     );
   }
-  return new Fatal(`Route 53 refused ${operation} on zone ${zoneId}`, { cause: error });
+  return new Fatal(`Route 53 refused ${operation} on zone ${zoneId}`, {
+    mayHaveLanded,
+    cause: error,
+  });
 }
+
+const unavailable = (
+  operation: string,
+  options: ConstructorParameters<typeof Unavailable>[2],
+): Unavailable => new Unavailable("Route 53", `did not take ${operation}`, options);

@@ -16,7 +16,11 @@ function bench(known: readonly RecordSet[], zoneSize = 10) {
   const find = (options: { journal?: Journal; names?: string[]; whole?: boolean } = {}) => {
     const { journal, names = [], whole = false } = options;
     return findPublished({
-      journal: journal && { load: async () => journal, remember: async () => {} },
+      journal: journal && {
+        load: async () => journal,
+        remember: async () => {},
+        isReplaced: () => false,
+      },
       // biome-ignore lint/suspicious/noExplicitAny: the cursor is the zone's own affair.
       zone: owned as any,
       zoneSize,

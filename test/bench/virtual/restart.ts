@@ -50,6 +50,7 @@ export async function firstMinute({
       },
       scope: { zoneId: "Z1", zoneName: ZONE_NAME, instance: instanceOf(1), boot: "boot" },
       clock,
+      random: () => 0.5,
       stop: new AbortController().signal,
       onTrouble: (error) => {
         throw error;

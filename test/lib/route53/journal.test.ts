@@ -3,6 +3,8 @@ import fc from "fast-check";
 import {
   formatJournal,
   type JournalScope,
+  journalName,
+  journalOwner,
   parseJournal,
   sealed,
 } from "../../../lib/route53/journal.ts";
@@ -22,7 +24,8 @@ const journal = {
   hosts: 7,
   published: tableOf({ record: record(1), certain: true }, { record: record(2), certain: false }),
 };
-const text = formatJournal(scope, journal);
+const by = { generation: 3, writer: "00000000000000aa" };
+const text = formatJournal(scope, journal, by);
 
 /** The journal with one field of its first record replaced. */
 const meddled = (over: object): string => {
@@ -35,8 +38,8 @@ const meddled = (over: object): string => {
 
 describe("the journal", () => {
   it("reads back what it wrote", () => {
-    expect(parseJournal(text, scope)).toEqual(journal);
-    expect(parseJournal(meddled({}), scope)).toEqual(journal);
+    expect(parseJournal(text, scope)).toEqual({ ...journal, by });
+    expect(parseJournal(meddled({}), scope)).toEqual({ ...journal, by });
   });
 
   test.each([
@@ -76,6 +79,22 @@ describe("the journal", () => {
     expect(parseJournal(other, scope)).toBeUndefined();
   });
 
+  test.each([
+    ["more hosts than a zone can have", /"hosts":7/, '"hosts":10001'],
+    ["a generation that can't grow", /"generation":3/, `"generation":${2 ** 53}`],
+    ["no generation", /"generation":3,/, ""],
+    ["a writer of another form", /00000000000000aa/, "x"],
+  ])("that holds %s is not believed", (_, what, put) => {
+    const json = text.slice(0, text.lastIndexOf(" "));
+    expect(json).toMatch(what);
+    expect(parseJournal(sealed(json.replace(what, put)), scope)).toBeUndefined();
+  });
+
+  it("holds no more hosts than are believed", () => {
+    const many = formatJournal(scope, { ...journal, hosts: 1e9 }, by);
+    expect(parseJournal(many, scope)?.hosts).toBe(10_000);
+  });
+
   it("torn anywhere is not believed", () => {
     for (let length = 0; length < text.length; length += 1) {
       expect(parseJournal(text.slice(0, length), scope)).toBeUndefined();
@@ -100,5 +119,15 @@ describe("the journal", () => {
       ),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe("the journal's name", () => {
+  it("tells whose it is, for this zone alone", () => {
+    const name = journalName({ zoneId: "Z1", instance: owner.instance });
+    expect(journalOwner(name, "Z1")).toBe(owner.instance);
+    expect(journalOwner(name, "Z2")).toBeUndefined();
+    expect(journalOwner(`${name}.new`, "Z1")).toBeUndefined();
+    expect(journalOwner("Z1-../../etc/passwd.json", "Z1")).toBeUndefined();
   });
 });

@@ -1,106 +1,12 @@
 import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
 import { Fatal } from "../../../../lib/kit/failure.ts";
-import { doorbell } from "../../../../lib/kit/flow/doorbell.ts";
-import { type BatchLimits, ROUTE53_BATCH } from "../../../../lib/route53/batches.ts";
-import { type WriterReport, zoneWriter } from "../../../../lib/route53/flow/zone-writer.ts";
-import type { Published } from "../../../../lib/route53/plan.ts";
-import { keyOf, type RecordKey, type RecordSet } from "../../../../lib/route53/record-set.ts";
+import { keyOf, type RecordSet } from "../../../../lib/route53/record-set.ts";
 import { formatSetIdentifier } from "../../../../lib/route53/set-identifier.ts";
 import { del, instance, record, task, upsert, ZONE } from "../../../support/build.ts";
-import { fakeClock, settle } from "../../../support/fake-clock.ts";
-import { type Fate, type RulesZone, rulesZone } from "../../../support/rules-zone.ts";
-
-const RETRY_MS = 300_000;
-
-interface BenchOptions {
-  readonly limits?: BatchLimits;
-  readonly zone?: RulesZone;
-  readonly auditMs?: number;
-  readonly leftoverPages?: number;
-  readonly hosts?: number;
-  readonly random?: () => number;
-}
-
-const absolute = <T extends { readonly name: string }>(one: T) => ({
-  ...one,
-  name: `${one.name}.`,
-});
-
-/** A writer over a zone in memory; `hold` keeps requests back until the test lets them through. */
-function bench(known: readonly RecordSet[] = [], options: BenchOptions = {}) {
-  const { zone = rulesZone() } = options;
-  const clock = fakeClock();
-  const stop = new AbortController();
-  const bell = doorbell();
-  const wanted = new Map<RecordKey, RecordSet>();
-  const kept = new Set<RecordKey>();
-  const reports: WriterReport[] = [];
-  const remembered: (readonly Published[])[] = [];
-  let inFlight = 0;
-  let gate = Promise.resolve();
-  if (known.length > 0) {
-    zone.edit(...known.map((one) => ({ action: "UPSERT" as const, record: absolute(one) })));
-  }
-  const alone = async <T>(request: () => Promise<T>): Promise<T> => {
-    inFlight += 1;
-    expect(inFlight).toBe(1);
-    await gate;
-    return request().finally(() => {
-      inFlight -= 1;
-    });
-  };
-  const writer = zoneWriter<string>({
-    published: new Map(known.map((one) => [keyOf(one), { record: one, certain: true }])),
-    desired: () => wanted,
-    kept: () => kept,
-    bell,
-    zone: {
-      submit: (batch) => alone(() => zone.submit(batch)),
-      group: (name) => alone(() => zone.group(name)),
-      page: (cursor) => alone(() => zone.page(cursor)),
-      remember: async (published) => void remembered.push([...published.values()]),
-    },
-    limits: options.limits ?? ROUTE53_BATCH,
-    clock,
-    random: options.random ?? (() => 0.5),
-    patienceMs: 60_000,
-    refusedRetryMs: RETRY_MS,
-    auditMs: options.auditMs ?? 0,
-    leftoverPages: options.leftoverPages ?? 0,
-    hosts: options.hosts ?? 1,
-    report: (report) => reports.push(report),
-  });
-  return {
-    clock,
-    stop,
-    zone,
-    writer,
-    bell,
-    reports,
-    remembered,
-    kept,
-    want(...records: RecordSet[]) {
-      for (const one of records) wanted.set(keyOf(one), one);
-      bell.ring();
-    },
-    drop(...records: RecordSet[]) {
-      for (const one of records) wanted.delete(keyOf(one));
-      bell.ring();
-    },
-    /** Holds every request until the returned function is called. */
-    hold() {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      gate = promise;
-      return resolve;
-    },
-    told: <K extends WriterReport["kind"]>(kind: K) =>
-      reports.filter(
-        (report): report is Extract<WriterReport, { kind: K }> => report.kind === kind,
-      ),
-    refusals: () => reports.filter((report) => report.kind === "refused"),
-  };
-}
+import { settle } from "../../../support/fake-clock.ts";
+import { type Fate, rulesZone } from "../../../support/rules-zone.ts";
+import { absolute, bench, RETRY_MS } from "../../../support/writer-bench.ts";
 
 const sorted = (records: readonly RecordSet[]) =>
   records.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
@@ -400,6 +306,16 @@ describe("a change of routing", () => {
   });
 });
 
+describe("an agent that another one of its host has replaced", () => {
+  it("sends nothing any more, and ends", async () => {
+    const { writer, want, stop, zone, replace } = bench([record(1)]);
+    want(record(1), record(2));
+    replace();
+    await expect(writer.run(stop.signal)).rejects.toThrow("another agent of this host");
+    expect(zone.batches).toEqual([]);
+  });
+});
+
 describe("an unavailable Route 53", () => {
   it("is asked again with growing waits, and what changed meanwhile replaces what was to be sent", async () => {
     const { writer, want, drop, zone, stop, clock } = bench();
@@ -451,6 +367,44 @@ describe("an unavailable Route 53", () => {
     const { writer, want, stop } = bench([], { zone });
     want(record(1));
     await expect(writer.run(stop.signal)).rejects.toThrow("denied");
+  });
+
+  it.each<[string, () => Error, boolean]>([
+    ["an error that says nothing of the batch", () => new Fatal("aborted"), false],
+    ["a defect of our own", () => new TypeError("no function"), false],
+    ["Route 53's own refusal", () => new Fatal("denied", { mayHaveLanded: false }), true],
+  ])("%s ends it, and the journal is sure of the batch: %s", async (_, error, isSure) => {
+    const zone = rulesZone();
+    zone.submit = async () => {
+      throw error();
+    };
+    const { writer, want, drop, stop, remembered } = bench([record(1)], { zone });
+    want(record(1), record(2));
+    drop(record(1));
+    await expect(writer.run(stop.signal)).rejects.toThrow(error().message);
+    const perhaps = [
+      { record: record(1), certain: false },
+      { record: record(2), certain: false },
+    ];
+    expect(remembered.at(-1)).toEqual(isSure ? [{ record: record(1), certain: true }] : perhaps);
+  });
+
+  it("a refusal that came after a lost answer leaks nothing", async () => {
+    const zone = rulesZone();
+    const { submit } = zone;
+    let isFirst = true;
+    zone.submit = async (batch) => {
+      const submission = await submit(batch);
+      if (!isFirst) return submission;
+      isFirst = false;
+      drop(record(1));
+      return { ...(await submit([...batch, del(record(9))])), mayHaveLanded: true };
+    };
+    const { writer, want, drop, stop, clock } = bench([], { zone });
+    want(record(1));
+    void writer.run(stop.signal);
+    await clock.advance(1_000);
+    expect(zone.weighted()).toEqual([]);
   });
 
   it("a lost answer leaks nothing: the record is deleted though its creation was never confirmed", async () => {

@@ -1,4 +1,15 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import {
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
@@ -34,8 +45,66 @@ describe("the journal's file", () => {
   it("takes up no room once it is removed, though a write was cut short", async () => {
     const file = journalFile(folder, NAME);
     await file.write(TEXT);
-    await writeFile(`${path()}.new`, TEXT.slice(0, 7));
+    const cut = `${path()}.0123456789abcdef0123456789abcdef.new`;
+    await writeFile(cut, TEXT.slice(0, 7));
+    // Another agent may be writing its own just now.
+    await file.read();
+    expect(await readdir(folder)).toHaveLength(2);
+    await utimes(cut, 1, 1);
+    await file.read();
     await file.remove();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("does not take effect when it comes too late", async () => {
+    const file = journalFile(folder, NAME);
+    await file.write(TEXT);
+    await expect(file.write("{}\n", AbortSignal.abort(new Error("too late")))).rejects.toThrow(
+      "too late",
+    );
+    expect(await file.read()).toBe(TEXT);
+    expect(await readdir(folder)).toEqual([NAME]);
+  });
+});
+
+describe("what somebody else put in the journal's place", () => {
+  it("a link is neither read nor written through", async () => {
+    const other = join(folder, "other");
+    await writeFile(other, "theirs");
+    await symlink(other, path());
+    const file = journalFile(folder, NAME);
+    await expect(file.read()).rejects.toMatchObject({ code: "ELOOP" });
+    await file.write(TEXT);
+    expect(await readFile(other, "utf8")).toBe("theirs");
+    expect(await file.read()).toBe(TEXT);
+  });
+
+  it("a link in the place of the new file leads nowhere: nobody can guess its name", async () => {
+    const other = join(folder, "other");
+    await writeFile(other, "theirs");
+    await symlink(other, `${path()}.new`);
+    await journalFile(folder, NAME).write(TEXT);
+    expect(await readFile(other, "utf8")).toBe("theirs");
+  });
+
+  it("a pipe that nobody writes to is refused at once, and replaced", async () => {
+    execFileSync("mkfifo", [path()]);
+    const file = journalFile(folder, NAME);
+    await expect(file.read()).rejects.toThrow("expected a regular file");
+    await file.write(TEXT);
+    expect((await stat(path())).isFile()).toBe(true);
+  });
+
+  it("a file of a size that no journal has is not read", async () => {
+    await writeFile(path(), "");
+    await truncate(path(), 2 ** 31);
+    const before = process.memoryUsage().rss;
+    await expect(journalFile(folder, NAME).read()).rejects.toThrow("at most 16777216 bytes");
+    expect(process.memoryUsage().rss - before).toBeLessThan(50 << 20);
+  });
+
+  it("is written for this user alone", async () => {
+    await journalFile(folder, NAME).write(TEXT);
+    expect((await stat(path())).mode & 0o777).toBe(0o600);
   });
 });
