@@ -145,6 +145,7 @@ export async function discover(
         log.warn(`Docker's event stream holds ${unreadable}; looks at every container`);
         unreadable = undefined;
       }
+      known.doubt();
       const ids = await insist(() => docker.running(SERVICE_NAME_LABEL));
       observed.listed(ids);
       for (const id of [...known.ids(), ...queue.working(), ...ids]) queue.mark(id);

@@ -29,8 +29,8 @@ export interface DockerEngine {
   events(label: string, stop: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   /** Ids of the running containers with the label. */
   running(label: string, limitMs?: number): Promise<readonly ContainerId[]>;
-  /** The container as it is now; undefined when there is none. */
-  inspect(id: ContainerId): Promise<Container | undefined>;
+  /** The container as it is now; undefined when there is none. `givenUp` ends the request, which then throws. */
+  inspect(id: ContainerId, givenUp?: AbortSignal): Promise<Container | undefined>;
 }
 
 /**
@@ -137,10 +137,16 @@ export function dockerEngine({
   }
 
   /** What the whole answer holds. Throws `Unavailable` and `Fatal`. */
-  async function read<T>(question: Question, schema: z.ZodType<T>, withinMs: number): Promise<T> {
+  async function read<T>(
+    question: Question,
+    schema: z.ZodType<T>,
+    withinMs: number,
+    givenUp?: AbortSignal,
+  ): Promise<T> {
     const { what } = question;
     const text = await within(withinMs, async (late) => {
-      const { text, isWhole } = await textOf(await get(question, late), MOST_BYTES);
+      const signal = givenUp === undefined ? late : AbortSignal.any([late, givenUp]);
+      const { text, isWhole } = await textOf(await get(question, signal), MOST_BYTES);
       if (!isWhole) throw new Error(`an answer of more than ${MOST_BYTES} bytes`);
       return text;
     }).catch((error: unknown) => {
@@ -182,9 +188,9 @@ export function dockerEngine({
       const listed = await read(asked, Listed, withinMs);
       return listed.map(({ Id }) => asContainerId(Id)).filter((id) => id !== undefined);
     },
-    async inspect(id) {
+    async inspect(id, givenUp) {
       const asked = { what: "container", path: `/containers/${id}/json` };
-      const seen = await read(asked, Inspected, limitMs).catch((error: unknown) => {
+      const seen = await read(asked, Inspected, limitMs, givenUp).catch((error: unknown) => {
         if (error instanceof Error && error.cause instanceof NotOk && error.cause.status === 404) {
           return undefined;
         }
