@@ -68,12 +68,13 @@ const recordText = ({ name, type, values, weight }) => [
 ];
 
 const health = (state) => {
-  const { ok, ready, problems } = state.health;
+  const { ok, ready, problems, notes = [] } = state.health;
+  const said = [...problems, ...notes];
   const box = at("health");
   const kind = !ok ? "bad" : ready ? "good" : "wait";
   box.className = kind;
   const words = !ok ? "Not healthy" : ready ? "Healthy: the zone follows this host" : "Starting: the first sync is not done yet";
-  box.replaceChildren(mark(kind), words, problems.length === 0 ? "" : el("ul", {}, ...problems.map((one) => el("li", {}, one))));
+  box.replaceChildren(mark(kind), words, said.length === 0 ? "" : el("ul", {}, ...said.map((one) => el("li", {}, one))));
   document.title = (ok ? "" : "✕ ") + (state.zone?.name ?? "ecs-discovery-agent") + " on " + (state.owner?.instance.slice(0, 8) ?? "this host");
 };
 

@@ -9,6 +9,8 @@ export interface StatusServerOptions {
   readonly port: number;
   /** Why it is not well, as sentences; none is well. */
   readonly health: () => Promise<readonly string[]>;
+  /** What somebody should know though it is well, as sentences. */
+  readonly notes?: () => readonly string[];
   /** Why it is not ready, as sentences. */
   readonly readiness: () => readonly string[] | Promise<readonly string[]>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
@@ -64,7 +66,7 @@ export async function statusServer(options: StatusServerOptions): Promise<Status
 
   const routes: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     "/": () => ({ status: 200, type: "text/html; charset=utf-8", body: options.page }),
-    "/healthz": async () => verdict(await health()),
+    "/healthz": async () => verdict(await health(), options.notes?.()),
     "/readyz": async () => verdict(await readiness()),
     async "/metrics"() {
       const { contentType, body } = await metrics();
@@ -154,10 +156,10 @@ const PROTECTION: Readonly<Record<string, string>> = {
   "Cross-Origin-Opener-Policy": "same-origin",
 };
 
-const verdict = (problems: readonly string[]): Answer => ({
+const verdict = (problems: readonly string[], notes: readonly string[] = []): Answer => ({
   status: problems.length === 0 ? 200 : 503,
   type: JSON_TYPE,
-  body: `${JSON.stringify({ ok: problems.length === 0, problems })}\n`,
+  body: `${JSON.stringify({ ok: problems.length === 0, problems, ...(notes.length > 0 && { notes }) })}\n`,
 });
 
 const refusal = (status: number, text: string): Answer => ({
