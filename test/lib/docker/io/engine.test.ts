@@ -249,6 +249,34 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
     },
   );
 
+  it("is read whatever the case of the label's key, which its own filter would not find", async () => {
+    await using one = await simulated();
+    const labels = { "Discovery.Service.Name": "web" };
+    const listed = one.standIn.run({ labels });
+    one.standIn.run({ labels: { "discovery.service.names": "web" } });
+    expect(await one.engine.running(NAME_LABEL)).toEqual([listed]);
+    const events = await one.engine.events(NAME_LABEL, never);
+    const web = one.standIn.run({ labels });
+    expect(await take(events, 1)).toEqual([
+      { kind: "container", id: web, event: { kind: "start" } },
+    ]);
+  });
+
+  it("keeps only what is of use of a container, and says so of one that is too long", async () => {
+    await using one = await simulated();
+    const socketPath = one.standIn.socketPath;
+    const engine = dockerEngine({ socketPath, keepsLabel: (key) => key === NAME_LABEL });
+    const long = "x".repeat(4_194_304);
+    const labelled = one.standIn.run({ labels: { [NAME_LABEL]: "web", long } }) as ContainerId;
+    expect((await engine.inspect(labelled))?.labels).toEqual(new Map([[NAME_LABEL, "web"]]));
+    expect(await one.engine.inspect(labelled)).toMatchObject({ labels: { size: 2 } });
+    const tooLong = one.standIn.run({ labels: { [NAME_LABEL]: "web", a: long, b: long } });
+    expect(await engine.inspect(tooLong as ContainerId)).toMatchObject({
+      unreadable: "more than 8 MiB",
+    });
+    expect(await engine.running(NAME_LABEL)).toHaveLength(2);
+  });
+
   it("has no container under an id that it does not know", async () => {
     await using one = await simulated();
     expect(await one.engine.inspect(id)).toBeUndefined();
@@ -272,13 +300,16 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
     one.standIn.emitLine('{"Type":"network","Action":"connect","Actor":{"ID":"x"}}\n');
     one.standIn.emitLine('{"Type":"container","Action":"start"}\n');
     one.standIn.emitLine(`"${"x".repeat(1_048_576)}"\n`);
+    const long = one.standIn.run({ labels: { [NAME_LABEL]: "web", long: "x".repeat(2_097_152) } });
+    one.standIn.run({ labels: { other: "web" } });
     const web = one.standIn.run({ labels: { [NAME_LABEL]: "web" } });
     const unreadable = (problem: string) => ({ kind: "unreadable", problem });
-    expect(await take(events, 5)).toEqual([
+    expect(await take(events, 6)).toEqual([
       unreadable("a line that is not JSON"),
       unreadable("a line that is not a container's event"),
       unreadable("a line that is not a container's event"),
-      unreadable("a line that is too long"),
+      unreadable("a line that is not a container's event"),
+      { kind: "container", id: long, event: { kind: "start" } },
       { kind: "container", id: web, event: { kind: "start" } },
     ]);
   });
