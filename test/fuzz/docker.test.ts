@@ -91,13 +91,12 @@ const START = JSON.stringify({
 /** A whole event of a container with the label. */
 function isOfInterest(line: string): boolean {
   try {
-    const { Type, Action, Actor } = JSON.parse(line) as Record<string, never>;
-    const { ID, Attributes } = Actor as Record<string, never>;
+    const { Type, Action, Actor } = JSON.parse(line);
     return (
       Type === "container" &&
       typeof Action === "string" &&
-      /^[0-9a-f]{64}$/.test(ID) &&
-      typeof (Attributes as Record<string, unknown>)["discovery.service.name"] === "string"
+      /^[0-9a-f]{64}$/.test(Actor.ID) &&
+      typeof Actor.Attributes["discovery.service.name"] === "string"
     );
   } catch {
     return false;

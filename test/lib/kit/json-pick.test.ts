@@ -3,8 +3,11 @@ import fc from "fast-check";
 import { jsonPicker, type Pick } from "../../../lib/kit/json-pick.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const read = (pick: Pick, text: string): unknown => {
+/** Blanks before and after a text say nothing; so many of them make it a long one. */
+const BLANKS = bytes(" ".repeat(65_536));
+const read = (pick: Pick, text: string, isLong: boolean): unknown => {
   const picker = jsonPicker(pick);
+  if (isLong) picker.write(BLANKS);
   picker.write(bytes(text));
   return picker.end();
 };
@@ -12,7 +15,10 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "
 
 const ids: Pick = { each: { members: { Id: true } } };
 
-describe("what is picked of a JSON text", () => {
+describe.each([
+  ["short", false],
+  ["long", true],
+] as const)("what is picked of a %s JSON text", (_, isLong) => {
   it.each<readonly [Pick, string, unknown]>([
     [true, ' "a\\u00e9\\n\\"" ', 'aé\n"'],
     [true, "-1.5e+3", -1500],
@@ -30,7 +36,7 @@ describe("what is picked of a JSON text", () => {
       { xa: 1 },
     ],
   ])("%j of %s", (pick, text, expected) => {
-    expect(plain(read(pick, text))).toEqual(expected);
+    expect(plain(read(pick, text, isLong))).toEqual(expected);
   });
 
   const broken = [
@@ -53,7 +59,7 @@ describe("what is picked of a JSON text", () => {
       : text.startsWith("{")
         ? { members: () => true }
         : true;
-    expect(() => read(pick, text)).toThrow(SyntaxError);
+    expect(() => read(pick, text, isLong)).toThrow(SyntaxError);
   });
 
   it("is the same however the text is cut", () => {
@@ -74,6 +80,7 @@ describe("what is picked of a JSON text", () => {
         (value, places) => {
           const whole = bytes(JSON.stringify(value));
           const picker = jsonPicker(keepAll);
+          if (isLong) picker.write(BLANKS);
           let from = 0;
           for (const place of places.toSorted((a, b) => a - b)) {
             picker.write(whole.subarray(from, place));
@@ -88,14 +95,18 @@ describe("what is picked of a JSON text", () => {
 
   it("keeps the beginning of a string that is too long, wherever that cuts it", () => {
     for (let most = 100; most < 112; most += 1) {
-      const picker = jsonPicker(true, { mostOfString: most });
+      const picker = jsonPicker(true, { mostOfString: isLong ? most : most / 6 });
+      if (isLong) picker.write(BLANKS);
       picker.write(bytes(`"${"\\u00e9".repeat(50)}"`));
       expect(picker.end()).toMatch(/^é{15,19}$/);
     }
   });
+});
 
+describe("a long text", () => {
   it("throws once it would keep too much", () => {
     const picker = jsonPicker({ each: true }, { mostKept: 1_000 });
+    picker.write(BLANKS);
     expect(() =>
       picker.write(bytes(JSON.stringify(Array.from({ length: 2_000 }, () => "a")))),
     ).toThrow(RangeError);
