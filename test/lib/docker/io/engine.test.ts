@@ -237,6 +237,17 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
     });
   });
 
+  it.each([408, 429])(
+    "is Unavailable when it, or a proxy, asks for patience with %d",
+    async (status) => {
+      await using one = await simulated();
+      one.standIn.fail({ path: /./, kind: { status, message: "later" } });
+      for (const [, call] of calls) {
+        await expect(call(one.engine)).rejects.toMatchObject({ name: "Unavailable" });
+      }
+    },
+  );
+
   it.each(calls.filter(([what]) => what !== "events"))(
     "is Unavailable when it answers %s in an unknown shape",
     async (what, call) => {
@@ -324,7 +335,7 @@ describe("an engine whose errors are not what they should be", () => {
     ["events", (engine) => engine.events("label", never)],
     ["container list", (engine) => engine.running("label")],
     ["container", (engine) => engine.inspect(id)],
-  ])("is Unavailable, or Fatal, when asked for %s", async (what, ask) => {
+  ])("is Unavailable when asked for %s", async (what, ask) => {
     await using server = await rawServer("socket");
     const engine = dockerEngine({ socketPath: server.socketPath });
     for (const body of [NESTED, `{"message":${NESTED}}`, '{"message":{"toString":1}}', "null"]) {
@@ -333,10 +344,12 @@ describe("an engine whose errors are not what they should be", () => {
         name: "Unavailable",
         message: `Docker did not answer ${what}`,
       });
+      // Not Docker's own words: a proxy before its socket may say better later.
       server.answer = { status: 403, chunks: [body] };
       await expect(ask(engine)).rejects.toMatchObject({
-        name: "Fatal",
-        message: `Docker refused ${what} with status 403`,
+        name: "Unavailable",
+        message: `Docker did not answer ${what}`,
+        cause: { message: expect.stringMatching(/^status 403/) },
       });
     }
   });
@@ -346,7 +359,7 @@ describe("an engine whose errors are not what they should be", () => {
     server.answer = { status: 500, chunks: Array.from({ length: 64 }, () => "x".repeat(65_536)) };
     const engine = dockerEngine({ socketPath: server.socketPath });
     const refused = await engine.version().catch((error: unknown) => error);
-    expect(causes(refused)).toMatch(/^Docker did not answer version: x{1000}$/);
+    expect(causes(refused)).toMatch(/^Docker did not answer version: status 500: x{1000}$/);
   });
 });
 
