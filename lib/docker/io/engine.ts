@@ -222,7 +222,7 @@ export function dockerEngine({
       const pick: Pick = { each: { members: { Id: true, Labels: labelled(label) } } };
       const asked = { what: "container list", path: "/containers/json", pick };
       const listed = await read(asked, Listed, withinMs).catch((error: unknown) => {
-        throw failure(asked.what, error);
+        throw error instanceof RangeError ? failure(asked.what, error) : error;
       });
       return listed
         .filter(({ Labels }) => hasLabel(Labels, label))
@@ -409,21 +409,30 @@ const EVERY_STATUS: Readonly<Record<number, true>> = Object.fromEntries(
   Array.from({ length: 1_000 }, (_, status) => [status, true]),
 );
 
-/** The engine answered, and not with what it was asked for; its own words. */
+/** There was an answer, and not what was asked for. */
 class NotOk extends Error {
   override readonly name = "NotOk";
   readonly status: number;
+  /** The words are the engine's own, not those of a proxy before it. */
+  readonly isOwn: boolean;
 
-  constructor(status: number, words: string) {
-    super(words);
+  constructor(status: number, { words, isOwn }: Said) {
+    super(isOwn ? words : `status ${status}: ${words}`);
     this.status = status;
+    this.isOwn = isOwn;
   }
 }
 
-async function saidIn(answer: IncomingMessage): Promise<string> {
+interface Said {
+  readonly words: string;
+  readonly isOwn: boolean;
+}
+
+async function saidIn(answer: IncomingMessage): Promise<Said> {
   const { text } = await textOf(answer, MOST_ERROR_BYTES);
   const problem = Problem.safeParse(jsonOf(text));
-  return (problem.success ? problem.data.message : text.trim()).slice(0, MOST_ERROR_CHARACTERS);
+  const words = problem.success ? problem.data.message : text.trim();
+  return { words: words.slice(0, MOST_ERROR_CHARACTERS), isOwn: problem.success };
 }
 
 /** What is picked of the answer; undefined for one that is no JSON. Throws a `RangeError` for one that is too long. */
@@ -503,6 +512,10 @@ async function within<T>(limitMs: number, ask: (late: AbortSignal) => Promise<T>
   }
 }
 
+/** A request that will never do; 408 and 429 say that it may later. */
+const isRefusal = (status: number): boolean =>
+  status >= 400 && status < 500 && status !== 408 && status !== 429;
+
 function failure(what: string, error: unknown): Unavailable | Fatal {
   if (error instanceof Error && "code" in error && error.code === "EACCES") {
     return new Fatal(
@@ -510,7 +523,7 @@ function failure(what: string, error: unknown): Unavailable | Fatal {
       { cause: error },
     );
   }
-  if (error instanceof NotOk && error.status >= 400 && error.status < 500) {
+  if (error instanceof NotOk && error.isOwn && isRefusal(error.status)) {
     return new Fatal(`Docker refused ${what} with status ${error.status}`, { cause: error });
   }
   return new Unavailable("Docker", `did not answer ${what}`, { cause: error });
