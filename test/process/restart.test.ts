@@ -98,9 +98,6 @@ describe("promise 10: a start that would delete most of what the host owns", () 
     lab.proxy.list([]);
     const agent = lab.agent(SERVED);
     await agent.until((line) => line.message.includes("are kept though Docker shows no container"));
-    await lab.run({ label: "comes" });
-    await lab.follows();
-    expect(lab.zone.now()).toHaveLength(5);
     const status = await statusOf(agent);
     const health = await status.get("/healthz");
     expect(health.status).toBe(200);
@@ -109,6 +106,9 @@ describe("promise 10: a start that would delete most of what the host owns", () 
       notes: [expect.stringContaining("4 of this host's 4 records are kept")],
     });
     expect((await status.state()).health.notes).toHaveLength(1);
+    await lab.run({ label: "comes" });
+    await lab.follows();
+    expect(lab.zone.now()).toHaveLength(5);
 
     await Promise.all(all.map((container) => container.kill()));
     await lab.follows();
