@@ -28,7 +28,12 @@ export interface Counting {
 
 /** The outside systems as they are, but each request is told of with how it ended. */
 export function counted({ clock, asked, read }: Counting) {
-  const count = async <T>(system: Asked, operation: string, act: () => Promise<T>): Promise<T> => {
+  const count = async <T>(
+    system: Asked,
+    operation: string,
+    act: () => Promise<T>,
+    givenUp?: AbortSignal,
+  ): Promise<T> => {
     const startedMs = clock.now();
     const tell = (result: AskedResult, problem?: unknown): void =>
       asked({ system, operation, result, seconds: (clock.now() - startedMs) / 1000, problem });
@@ -37,7 +42,8 @@ export function counted({ clock, asked, read }: Counting) {
       tell(isRefusal(answer) ? "refused" : "ok");
       return answer;
     } catch (error) {
-      tell(resultOf(error), error);
+      // Nobody waited for the answer any more: that is no failure of the system.
+      if (givenUp?.aborted !== true) tell(resultOf(error), error);
       throw error;
     }
   };
@@ -46,7 +52,8 @@ export function counted({ clock, asked, read }: Counting) {
       version: (limitMs) => count("Docker", "version", () => engine.version(limitMs)),
       events: (label, stop) => count("Docker", "events", () => engine.events(label, stop)),
       running: (label, limitMs) => count("Docker", "list", () => engine.running(label, limitMs)),
-      inspect: (id) => count("Docker", "inspect", () => engine.inspect(id)),
+      inspect: (id, givenUp) =>
+        count("Docker", "inspect", () => engine.inspect(id, givenUp), givenUp),
     }),
     ecsAgent: (agent: EcsAgent): EcsAgent => ({
       ...agent,

@@ -1,4 +1,6 @@
+import { labelledTask } from "../../lib/discovery/endpoint.ts";
 import { causes } from "../../lib/discovery/flow/causes.ts";
+import { heldDeletes } from "../../lib/discovery/flow/held-deletes.ts";
 import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
 import type { ContainerId } from "../../lib/docker/container.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
@@ -9,7 +11,7 @@ import { workQueue } from "../../lib/kit/flow/work-queue.ts";
 import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
 import { type WriterPorts, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
-import { startRefusal } from "../host/bulk-deletes.ts";
+import { doubtfulDeletes } from "../host/bulk-deletes.ts";
 import { containersOf } from "../host/containers.ts";
 import { type Edges, systemEdges } from "../host/edges.ts";
 import { removeFormerSelves, sameInstance } from "../host/former-self.ts";
@@ -102,12 +104,15 @@ export async function discover(
   });
   const changed = doorbell();
   const firstLooks = countdown(running);
+  const held = heldDeletes({ liveTasks: agent.liveTasks, clock, released: changed.ring });
   const queue = workQueue<ContainerId>({
     concurrency: config.workers,
     clock,
     stop: end,
     async work(id) {
       const seen = await lookAt(id);
+      const task = seen.container && labelledTask(seen.container);
+      if (task !== undefined) held.shown(task);
       causeOf.seen(id, seen);
       say.seen(id, seen);
       observed.seen(id, seen);
@@ -121,6 +126,7 @@ export async function discover(
     },
   });
   observed.found({ kind: "parts", queue, desired });
+  observed.found({ kind: "notes", notes: () => [held.problem() ?? []].flat() });
   const doubt = doorbell();
   /** What the stream holds that can't be read, since every container was looked at. */
   let unreadable: string | undefined;
@@ -146,6 +152,7 @@ export async function discover(
         log.warn(`Docker's event stream holds ${unreadable}; looks at every container`);
         unreadable = undefined;
       }
+      known.doubt();
       const ids = await insist(() => docker.running(SERVICE_NAME_LABEL));
       observed.listed(ids);
       for (const id of [...known.ids(), ...queue.working(), ...ids]) queue.mark(id);
@@ -187,7 +194,7 @@ export async function discover(
     const writer = zoneWriter<ZoneCursor>({
       published: found.published,
       desired: desired.records,
-      kept: desired.kept,
+      kept: () => new Set([...desired.kept(), ...held.keys()]),
       bell: changed,
       zone: {
         ...owned,
@@ -211,10 +218,15 @@ export async function discover(
     });
     observed.found({ kind: "writer", ...writer });
     if (!config.force && !end.aborted) {
-      const refusal = await insist(() =>
-        startRefusal(writer.difference(), found.published.size, { agent, shown }),
+      const doubtful = await insist(() =>
+        doubtfulDeletes(writer.difference(), found.published.size, { agent, shown }),
       );
-      if (refusal !== undefined) throw new Fatal(refusal);
+      if (doubtful !== undefined) {
+        // Nobody would be there to see the ECS agent agree.
+        if (config.once) throw new Fatal(doubtful.refusal);
+        held.hold(doubtful.deletes, found.published.size);
+        log.warn(held.problem() ?? "", { records: doubtful.deletes.length });
+      }
     }
     forgetShown();
     if (!end.aborted) log.info("every container is looked at once, the zone follows from now on");
@@ -228,10 +240,11 @@ export async function discover(
       });
       if (config.once) done.abort();
     };
-    await Promise.all([writer.run(end), finish()]);
+    await Promise.all([writer.run(end), held.run(end), finish()]);
     if (isToRemove()) {
       log.info("removes this host's records (--onStop=remove)");
       desired.close();
+      held.letGo();
       await writer.flush().catch((error: unknown) => {
         if (journal?.isReplaced() !== true) throw error;
         log.info("leaves them: another agent of this host has taken them over");

@@ -47,6 +47,12 @@ export interface ZoneFacts extends NonNullable<State["zone"]> {
   readonly kind: "zone";
 }
 
+/** What a start found in doubt, as sentences while it is. */
+export interface Notes {
+  readonly kind: "notes";
+  readonly notes: () => readonly string[];
+}
+
 /** The writer comes last: it begins with what is published, which takes a while to find out. */
 export interface Writer extends Pick<ZoneWriter, "standing"> {
   readonly kind: "writer";
@@ -69,7 +75,7 @@ interface Trouble {
 
 /** What is told of the agent's work, remembered as far as people ask for it: nothing that the work depends on. */
 export interface Observation {
-  found(what: Host | ZoneFacts | Parts | Writer): void;
+  found(what: Host | ZoneFacts | Parts | Writer | Notes): void;
   streamOpened(): void;
   heard(id: ContainerId): void;
   listed(ids: readonly ContainerId[]): void;
@@ -82,6 +88,8 @@ export interface Observation {
   isStreamOpen(): boolean;
   /** What the first sync waits for, as sentences; none once it is done. */
   unready(): readonly string[];
+  /** What somebody should know though the agent is well. */
+  notes(): readonly string[];
   /** What came of the last request to Route 53, where that was no answer. */
   lastMiss(): string | undefined;
   knows(id: ContainerId): boolean;
@@ -129,6 +137,7 @@ export function observation({
   let zone: State["zone"];
   let parts: Parts | undefined;
   let writer: Writer | undefined;
+  let notes: () => readonly string[] = () => [];
   /** Of the containers that ran at the start, those that were not looked at yet; undefined before there is a list. */
   let first: Set<ContainerId> | undefined;
 
@@ -271,6 +280,7 @@ export function observation({
         ok: problems.length === 0,
         ready: unready().length === 0,
         problems: [...problems, ...unready()],
+        notes: [...notes()],
       },
       flow: {
         stream: {
@@ -306,6 +316,9 @@ export function observation({
           return;
         case "writer":
           writer = what;
+          return;
+        case "notes":
+          notes = what.notes;
       }
     },
     streamOpened() {
@@ -366,6 +379,7 @@ export function observation({
 
     isStreamOpen: () => stream.open,
     unready,
+    notes: () => notes(),
     lastMiss: () => lastMiss,
     // One that has run for long may have fallen out of the latest.
     knows: (id) => known.has(id) || rows.has(id),

@@ -2,7 +2,7 @@ import type { ContainerId } from "../../lib/docker/container.ts";
 import type { DockerEngine } from "../../lib/docker/io/engine.ts";
 import type { EcsAgent } from "../../lib/ecs/io/introspection.ts";
 import type { HostedZone } from "../../lib/route53/io/zone.ts";
-import type { Host, Parts, Writer, ZoneFacts } from "./observe.ts";
+import type { Host, Notes, Parts, Writer, ZoneFacts } from "./observe.ts";
 import type { Tell } from "./tell.ts";
 
 /** Whoever follows the agent's work without a part in it. */
@@ -11,7 +11,7 @@ export interface Observer extends Pick<Tell, "seen" | "wrote"> {
   readonly docker: (engine: DockerEngine) => DockerEngine;
   readonly ecsAgent: (agent: EcsAgent) => EcsAgent;
   readonly zone: (zone: HostedZone) => HostedZone;
-  readonly found: (found: Host | ZoneFacts | Parts | Writer) => void;
+  readonly found: (found: Host | ZoneFacts | Parts | Writer | Notes) => void;
   readonly streamOpened: () => void;
   /** An event of the container. */
   readonly heard: (id: ContainerId) => void;

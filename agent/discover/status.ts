@@ -68,6 +68,7 @@ export function status(
           ...address,
           health,
           readiness: known.unready,
+          notes: known.notes,
           metrics: scrape,
           state,
           page,

@@ -4,32 +4,43 @@ import type { EcsAgent } from "../../lib/ecs/io/introspection.ts";
 import type { Change } from "../../lib/route53/plan.ts";
 import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 
+/** Deletes that a start must not send unless it is told to, and why, as one sentence. */
+export interface DoubtfulDeletes {
+  readonly deletes: readonly Change[];
+  readonly refusal: string;
+}
+
 /**
- * Why a start must not begin with these changes, as one sentence: they would delete most of the records that this host
- * owns though the ECS agent says that those tasks are alive. Docker's answer was wrong, or it is not the Docker of these
- * tasks. Where Docker has shown a task's containers, its word that they are paused, say, needs no witness. Undefined when
- * it may.
+ * Of a start's changes the deletes that are in doubt: together they would remove most of the records that this host owns,
+ * and the ECS agent says that their tasks are alive. Docker's answer was wrong, or it is not the Docker of these tasks, or
+ * it came back without its containers. Where Docker has shown a task's containers, its word that they are paused, say,
+ * needs no witness. Undefined when none is.
  */
-export async function startRefusal(
+export async function doubtfulDeletes(
   changes: readonly Change[],
   owned: number,
   {
     agent,
     shown,
   }: { readonly agent: Pick<EcsAgent, "liveTasks">; readonly shown: ReadonlySet<TaskId> },
-): Promise<string | undefined> {
+): Promise<DoubtfulDeletes | undefined> {
   const deletes = changes.filter(({ action }) => action === "DELETE");
   if (deletes.length <= BULK_DELETES_ALLOWED) return undefined;
   const live = await agent.liveTasks();
-  const unconfirmed = deletes
-    .map(({ record }) => parseSetIdentifier(record.setIdentifier)?.task)
-    .filter((task) => task !== undefined && live.has(task) && !shown.has(task));
+  const taskOf = ({ record }: Change) => parseSetIdentifier(record.setIdentifier)?.task;
+  const unconfirmed = deletes.filter((change) => {
+    const task = taskOf(change);
+    return task !== undefined && live.has(task) && !shown.has(task);
+  });
   const refusal = bulkRefusal({
     owned,
     unconfirmed: unconfirmed.length,
-    tasks: new Set(unconfirmed).size,
+    tasks: new Set(unconfirmed.map(taskOf)).size,
   });
   return refusal === undefined
     ? undefined
-    : `the start is refused: it ${refusal}. If that is right, start once with --force`;
+    : {
+        deletes: unconfirmed,
+        refusal: `the start is refused: it ${refusal}. If that is right, start once with --force`,
+      };
 }

@@ -20,7 +20,7 @@ export interface Containers {
   readonly desired: DesiredTable;
   /** Tasks of which the engine has shown a container so far, in whatever state. */
   readonly shown: ReadonlySet<TaskId>;
-  /** Nobody asks for them from now on: over the months there would be many. */
+  /** Stops recording tasks: only the start asks for them, and over the months there would be many. */
   readonly forgetShown: () => void;
   /** Looks at one; the table learns of it from the caller. */
   readonly lookAt: (id: ContainerId) => Promise<Seen>;

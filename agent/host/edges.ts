@@ -1,3 +1,4 @@
+import { isReadLabel } from "../../lib/discovery/labels.ts";
 import { type DockerEngine, dockerEngine } from "../../lib/docker/io/engine.ts";
 import { hostAddresses } from "../../lib/ecs/io/instance-metadata.ts";
 import { type FoundEcsAgent, findEcsAgent } from "../../lib/ecs/io/introspection.ts";
@@ -32,7 +33,7 @@ export const systemEdges = (
   config: Pick<HostConfig, "hostedZoneId" | "introspectionUrl" | "stateDir">,
   env: Surroundings["env"],
 ): SystemEdges => ({
-  docker: () => dockerEngine(),
+  docker: () => dockerEngine({ keepsLabel: isReadLabel }),
   findEcsAgent: async () => findEcsAgent(await introspectionUrls(config)),
   hostedZone: ({ region }) =>
     hostedZone({ zoneId: config.hostedZoneId, region: env["AWS_REGION"] || region }),

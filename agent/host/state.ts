@@ -102,6 +102,8 @@ export const State = z.object({
     ready: z.boolean(),
     /** Why /healthz or /readyz is red, as sentences. */
     problems: z.array(z.string()),
+    /** What somebody should know though the agent is well, such as records that are kept because they are in doubt. */
+    notes: z.array(z.string()).optional(),
   }),
   /** The way of the data, from left to right. */
   flow: z.object({

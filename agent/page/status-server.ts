@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, isIP } from "node:net";
+import { type AddressInfo, isIP, type Socket } from "node:net";
+import { type Clock, systemClock } from "../../lib/kit/flow/clock.ts";
+import { type Recent, recent } from "../../lib/kit/flow/recent.ts";
+import { boundConnections } from "./connections.ts";
 
 /** What a process tells of itself to whoever may reach the address. Read only: no request changes anything. */
 export interface StatusServerOptions {
@@ -9,6 +12,8 @@ export interface StatusServerOptions {
   readonly port: number;
   /** Why it is not well, as sentences; none is well. */
   readonly health: () => Promise<readonly string[]>;
+  /** What somebody should know though it is well, as sentences. */
+  readonly notes?: () => readonly string[];
   /** Why it is not ready, as sentences. */
   readonly readiness: () => readonly string[] | Promise<readonly string[]>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
@@ -16,6 +21,7 @@ export interface StatusServerOptions {
   readonly state: () => Promise<unknown>;
   /** One HTML document; its inline styles and scripts are the only ones that run. */
   readonly page: string;
+  readonly clock?: Clock;
 }
 
 export interface StatusServer {
@@ -30,7 +36,8 @@ export interface StatusServer {
 }
 
 const MAX_LISTENERS = 8;
-const MAX_CONNECTIONS = 64;
+/** Connections that the system keeps until they are taken over: a burst must not make a good one try a second time. */
+const BACKLOG = 4_096;
 const MAX_URL = 1_024;
 const MAX_HEADER_BYTES = 8_192;
 const REQUEST_LIMIT_MS = 5_000;
@@ -54,17 +61,21 @@ interface Answer {
  * system's error (EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOTFOUND) when it can't listen.
  *
  * Memory is bounded whoever asks: so many connections, so many of them listening, each with at most one state on its
- * way; a listener that does not read is dropped. A Host header that is a name other than the configured one is refused:
+ * way; a listener that does not read is dropped. So is the work: a state is made at most once in 500 ms. A Host header that is a name other than the configured one is refused:
  * a page of the web that makes its own name resolve to this address must not read the answers.
  */
 export async function statusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const { host, health, readiness, metrics, state } = options;
+  const { host, health, readiness, metrics, clock = systemClock } = options;
   const policy = contentPolicy(options.page);
-  const listeners = listenersOf(options);
+  const state = recent(async () => JSON.stringify(await options.state()), {
+    clock,
+    limitMs: STATE_PAUSE_MS,
+  });
+  const listeners = listenersOf({ state, health });
 
   const routes: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     "/": () => ({ status: 200, type: "text/html; charset=utf-8", body: options.page }),
-    "/healthz": async () => verdict(await health()),
+    "/healthz": async () => verdict(await health(), options.notes?.()),
     "/readyz": async () => verdict(await readiness()),
     async "/metrics"() {
       const { contentType, body } = await metrics();
@@ -73,7 +84,7 @@ export async function statusServer(options: StatusServerOptions): Promise<Status
     "/v1/state": async () => ({
       status: 200,
       type: JSON_TYPE,
-      body: JSON.stringify(await state()),
+      body: await state.recent(),
     }),
   };
 
@@ -95,12 +106,11 @@ export async function statusServer(options: StatusServerOptions): Promise<Status
     if (!isServed(headers.host, host)) {
       send(refusal(421, "the Host header is a name: ask by IP address or as localhost"));
     } else if (method !== "GET" && method !== "HEAD") {
-      send({ ...refusal(405, "only GET and HEAD"), headers: { Allow: "GET, HEAD" } });
+      send(refusal(405, "only GET and HEAD", { Allow: "GET, HEAD" }));
     } else if (url.length > MAX_URL) send(refusal(414, "the URL is too long"));
     else if (isEvents && method === "GET") {
       if (listeners.isFull()) {
-        const busy = refusal(503, `${MAX_LISTENERS} listen already`);
-        send({ ...busy, headers: { "Retry-After": "5" } });
+        send(refusal(503, `${MAX_LISTENERS} listen already`, { "Retry-After": "5" }));
       } else await listeners.add(response);
     } else if (isEvents) send({ status: 200, type: "text/event-stream", body: "" });
     else if (route === undefined) send(refusal(404, "no such path"));
@@ -123,10 +133,10 @@ export async function statusServer(options: StatusServerOptions): Promise<Status
       });
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  boundConnections(server, { isListening: listeners.isListening });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port: options.port, exclusive: true }, resolve);
+    server.listen({ host, port: options.port, exclusive: true, backlog: BACKLOG }, resolve);
   });
   // It serves on; what breaks is one connection.
   server.on("error", () => {});
@@ -154,16 +164,22 @@ const PROTECTION: Readonly<Record<string, string>> = {
   "Cross-Origin-Opener-Policy": "same-origin",
 };
 
-const verdict = (problems: readonly string[]): Answer => ({
+const verdict = (problems: readonly string[], notes: readonly string[] = []): Answer => ({
   status: problems.length === 0 ? 200 : 503,
   type: JSON_TYPE,
-  body: `${JSON.stringify({ ok: problems.length === 0, problems })}\n`,
+  body: `${JSON.stringify({ ok: problems.length === 0, problems, ...(notes.length > 0 && { notes }) })}\n`,
 });
 
-const refusal = (status: number, text: string): Answer => ({
+/** Whoever is refused keeps no connection. */
+const refusal = (
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answer => ({
   status,
   type: "text/plain; charset=utf-8",
   body: `${text}\n`,
+  headers: { ...headers, Connection: "close" },
 });
 
 /**
@@ -210,15 +226,21 @@ interface Listener {
 }
 
 /** Those that listen to `/v1/events`. */
-function listenersOf({ state, health }: Pick<StatusServerOptions, "state" | "health">) {
+function listenersOf({
+  state,
+  health,
+}: {
+  /** As JSON. */
+  readonly state: Recent<string>;
+  readonly health: StatusServerOptions["health"];
+}) {
   const all = new Map<ServerResponse, Listener>();
   let waiting: NodeJS.Timeout | undefined;
   let beats: readonly NodeJS.Timeout[] = [];
   let lastHealth = "";
 
-  const frame = (event: string, data: unknown, id?: number): string =>
-    `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
-  const stateFrame = async (): Promise<string> => frame("state", await state());
+  const frame = (event: string, json: string, id?: number): string =>
+    `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${json}\n\n`;
 
   const drop = (response: ServerResponse): void => {
     all.delete(response);
@@ -235,7 +257,7 @@ function listenersOf({ state, health }: Pick<StatusServerOptions, "state" | "hea
     else response.write(text);
   };
   const sendState = async (): Promise<void> => {
-    const text = await stateFrame();
+    const text = frame("state", await state.newest());
     for (const [response, listener] of all) {
       // The newest only: who has not read the one before gets the next one then.
       if (response.writableNeedDrain) listener.isBehind = true;
@@ -266,11 +288,12 @@ function listenersOf({ state, health }: Pick<StatusServerOptions, "state" | "hea
   };
 
   return {
+    isListening: (socket: Socket) => [...all.keys()].some((one) => one.socket === socket),
     isFull: () => all.size >= MAX_LISTENERS,
     changed,
     tell(event: string, id: number, data: unknown) {
       if (all.size === 0) return;
-      const text = frame(event, data, id);
+      const text = frame(event, JSON.stringify(data), id);
       for (const response of all.keys()) write(response, text);
     },
     async add(response: ServerResponse) {
@@ -289,7 +312,9 @@ function listenersOf({ state, health }: Pick<StatusServerOptions, "state" | "hea
         ];
       }
       response.writeHead(200, { "Content-Type": "text/event-stream", ...PROTECTION });
-      const text = await stateFrame();
+      const text = frame("state", await state.recent());
+      // It may be from before the last change.
+      changed();
       listener.stateLength = Buffer.byteLength(text);
       response.write(`retry: 2000\n\n${text}`);
     },

@@ -7,7 +7,7 @@ import { ownRecord } from "../../lib/route53/own-record.ts";
 import { plan as changesOf, type Published } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey } from "../../lib/route53/record-set.ts";
 import { print, printJson } from "../cli/print.ts";
-import { startRefusal } from "../host/bulk-deletes.ts";
+import { doubtfulDeletes } from "../host/bulk-deletes.ts";
 import { containersOf } from "../host/containers.ts";
 import { systemEdges } from "../host/edges.ts";
 import { everyPage } from "../host/every-page.ts";
@@ -75,9 +75,9 @@ export async function plan(
   const wanted = beside.adopted(desired.records());
   const kept = desired.kept();
   const changes = changesOf(published, wanted, kept);
-  const refusal = config.force
+  const doubtful = config.force
     ? undefined
-    : await insist(() => startRefusal(changes, published.size, { agent, shown }));
+    : await insist(() => doubtfulDeletes(changes, published.size, { agent, shown }));
   const report: PlanReport = {
     schemaVersion: 1,
     zone: { id: config.hostedZoneId, name: zoneName },
@@ -86,7 +86,7 @@ export async function plan(
     differences: differencesOf({ published, desired: wanted, kept, seen, beside }),
     right: rightOnes(published, wanted, kept),
     left: leftOf(seen),
-    ...(refusal !== undefined && { refusal }),
+    ...(doubtful !== undefined && { refusal: doubtful.refusal }),
   };
   await (config.json ? printJson(report) : print(textOf(report)));
   return report.differences.length === 0

@@ -41,6 +41,7 @@ export function textOf(state: State): readonly string[] {
 
 function headOf({ at, agent, owner, zone, health, flow }: State): readonly string[] {
   const { stream, queue, records, requests, lastSyncAt } = flow;
+  const said = [...health.problems, ...(health.notes ?? [])];
   const well: Piece = health.ok
     ? { text: health.ready ? "healthy" : "healthy, still starting", style: "green" }
     : { text: "not healthy", style: "red" };
@@ -49,7 +50,7 @@ function headOf({ at, agent, owner, zone, health, flow }: State): readonly strin
       ? "no ECS agent found yet"
       : `${owner.instance} of ${owner.cluster} in ${owner.region}`;
   return [
-    line(well, health.problems.length === 0 ? "" : `: ${health.problems.join("; ")}`),
+    line(well, said.length === 0 ? "" : `: ${said.join("; ")}`),
     ...columns([
       [
         "agent",

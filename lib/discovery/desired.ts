@@ -12,7 +12,7 @@ import {
   type NoEndpoint,
   taskEndpoint,
 } from "./endpoint.ts";
-import { type Asked, type LabelRules, readLabels, SERVICE_NAME_LABEL } from "./labels.ts";
+import { type Asked, type LabelRules, labelOf, readLabels, SERVICE_NAME_LABEL } from "./labels.ts";
 import { possibleKeys, recordsOf } from "./records.ts";
 
 /** Set by the ECS agent on every container of a task (aws/amazon-ecs-agent, `docker_task_engine.go`). */
@@ -110,7 +110,10 @@ export function claimOf(
   rules: LabelRules,
 ): Absent | Claim {
   if (container === undefined) return absent("gone", "the container is removed");
-  if (!container.labels.has(SERVICE_NAME_LABEL)) {
+  if (container.unreadable !== undefined) {
+    return absent("bad-label", `Docker's description of it can't be read: ${container.unreadable}`);
+  }
+  if (labelOf(container.labels, SERVICE_NAME_LABEL) === undefined) {
     return absent("not-labelled", `it has no label ${SERVICE_NAME_LABEL}`);
   }
   // The ECS agent's own pause containers can carry an operator's labels (ECS_PAUSE_LABELS).

@@ -8,6 +8,26 @@ const WEIGHT_LABEL = "discovery.service.weight";
 const TTL_LABEL = "discovery.service.ttl";
 const PORT_LABEL = "discovery.service.port";
 
+const LABELS = [SERVICE_NAME_LABEL, WEIGHT_LABEL, TTL_LABEL, PORT_LABEL];
+
+/** So many names one container may claim: a name of a thousand records is nobody's, and each costs all others requests. */
+const MOST_NAMES = 100;
+/** Of a label with names: 100 of them, and more, have room. */
+const MOST_OF_LABEL = 16_384;
+
+/** True for a label that the agent reads, or that the ECS agent sets. The agent's own may be written in any case. */
+export const isReadLabel = (key: string): boolean =>
+  key.startsWith("com.amazonaws.ecs.") || LABELS.includes(key.toLowerCase());
+
+/**
+ * The label's value, whatever the case its key is written in: Docker keeps the case, and the program that these labels
+ * come from did not look at it. The key in lower case goes before all others, of which the first by the alphabet counts.
+ */
+export function labelOf(labels: ReadonlyMap<string, string>, label: string): string | undefined {
+  const [first] = [...labels.keys()].filter((key) => key.toLowerCase() === label).toSorted();
+  return labels.get(label) ?? (first === undefined ? undefined : labels.get(first));
+}
+
 /** What a container's labels ask for. */
 export interface Asked {
   /** Record names, each once. */
@@ -38,7 +58,12 @@ export function readLabels(
   | { readonly ok: false; readonly reason: "bad-name" | "bad-label"; readonly problem: string } {
   const names = new Set<string>();
   const problems: string[] = [];
-  for (const text of (labels.get(SERVICE_NAME_LABEL) ?? "").split(",")) {
+  const label = labelOf(labels, SERVICE_NAME_LABEL) ?? "";
+  const bound = boundProblem(label);
+  if (bound !== undefined) {
+    return { ok: false, reason: "bad-label", problem: `label ${SERVICE_NAME_LABEL}: ${bound}` };
+  }
+  for (const text of label.split(",")) {
     const problem = addName(names, text.trim(), rules);
     if (problem !== undefined) problems.push(`label ${SERVICE_NAME_LABEL}: ${problem}`);
   }
@@ -62,6 +87,14 @@ export function readLabels(
   };
 }
 
+function boundProblem(label: string): string | undefined {
+  if (label.length > MOST_OF_LABEL) {
+    return `expected at most ${MOST_OF_LABEL} characters, got ${label.length} or more`;
+  }
+  const count = label.split(",").length;
+  return count > MOST_NAMES ? `expected at most ${MOST_NAMES} names, got ${count}` : undefined;
+}
+
 function addName(names: Set<string>, text: string, rules: LabelRules): string | undefined {
   const check = serviceName(text, rules.zoneName);
   if (!check.ok) return check.problem;
@@ -79,7 +112,7 @@ function wholeNumber(
   max: number,
   min = 0,
 ): { readonly value?: number; readonly problem?: string } {
-  const text = labels.get(label);
+  const text = labelOf(labels, label);
   if (text === undefined) return {};
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   return value >= min && value <= max

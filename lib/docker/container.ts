@@ -29,4 +29,6 @@ export interface Container {
   readonly addresses: readonly string[];
   /** The same, IPv6. */
   readonly addresses6: readonly string[];
+  /** Why the engine's description of it can't be read; then the rest says nothing. */
+  readonly unreadable?: string;
 }

@@ -82,16 +82,19 @@ export function engine({
       stream.wake();
     });
 
-  /** One event, to all who listen: with the faults of the stream, and otherwise in its order. */
+  /**
+   * One event, to all who listen: with the faults of the stream, and otherwise in its order. An end and the start after
+   * it never change places: Docker tells of both while it holds the container's lock.
+   */
   const tell = (id: ContainerId, event: ContainerEvent): void => {
     if (!boxes.get(id)?.labels.has(label)) return;
+    const isOrdered = event.kind === "start" || event.kind === "die";
     for (const stream of streams) {
       const said: EngineEvent = { kind: "container", id, event };
       const fault = faults.befall(
         [
           "docker: events lost",
-          "docker: events doubled",
-          "docker: events reordered",
+          ...(isOrdered ? [] : (["docker: events doubled", "docker: events reordered"] as const)),
           "docker: events unreadable",
         ],
         host,

@@ -36,14 +36,24 @@ const action = fc.oneof(
   hostileText,
 );
 /** As the engine writes them: a container's labels lie flat beside `signal` and `exitCode`, and overwrite them. */
-const attributes = fc.dictionary(
-  fc.oneof(
-    fc.constantFrom("signal", "exitCode", "image", "name", "__proto__", "constructor", "toString"),
-    hostileText,
-  ),
-  fc.oneof(hostileText, fc.constantFrom("9", "15", "SIGTERM", "RTMIN+99", "-1", "1e9")),
-  { maxKeys: 6 },
-);
+const attributes = fc
+  .dictionary(
+    fc.oneof(
+      fc.constantFrom(
+        "signal",
+        "exitCode",
+        "image",
+        "name",
+        "__proto__",
+        "constructor",
+        "toString",
+      ),
+      hostileText,
+    ),
+    fc.oneof(hostileText, fc.constantFrom("9", "15", "SIGTERM", "RTMIN+99", "-1", "1e9")),
+    { maxKeys: 6 },
+  )
+  .map((all) => ({ ...all, "discovery.service.name": "web" }));
 const event = fc.record(
   {
     Type: fc.constantFrom("container", "container", "network", "__proto__"),
@@ -72,7 +82,26 @@ const bytes = fc
     isWhole: harm.length === 0,
     chunks: inChunks(damaged(lines.map((one) => `${one}\n`).join(""), harm), places),
   }));
-const START = JSON.stringify({ Type: "container", Action: "start", Actor: { ID } });
+const START = JSON.stringify({
+  Type: "container",
+  Action: "start",
+  Actor: { ID, Attributes: { "discovery.service.name": "web" } },
+});
+
+/** A whole event of a container with the label. */
+function isOfInterest(line: string): boolean {
+  try {
+    const { Type, Action, Actor } = JSON.parse(line);
+    return (
+      Type === "container" &&
+      typeof Action === "string" &&
+      /^[0-9a-f]{64}$/.test(Actor.ID) &&
+      typeof Actor.Attributes["discovery.service.name"] === "string"
+    );
+  } catch {
+    return false;
+  }
+}
 
 /** What the engine's stream says until it ends, which it does by throwing `Unavailable`. */
 async function heard(): Promise<readonly EngineEvent[]> {
@@ -108,7 +137,9 @@ describe("the event stream", () => {
           }
           // A good line after all that is heard, and none is lost or doubled on the way.
           expect(events.at(-1)).toEqual({ kind: "container", id: ID, event: { kind: "start" } });
-          if (isWhole) expect(events).toHaveLength(lines.filter((one) => one.trim()).length + 1);
+          if (!isWhole) return;
+          expect(events.length).toBeGreaterThan(lines.filter(isOfInterest).length);
+          expect(events.length).toBeLessThanOrEqual(lines.length + 1);
         }),
         cases(0.2),
       );
@@ -262,6 +293,7 @@ describe("the answers of the engine are read, or Unavailable or Fatal", () => {
           read += 1;
           expect(container.id).toBe(ID);
           // Nothing of it is kept that was not asked for: no environment, no mounts, no commands.
+          if (container.unreadable !== undefined) return;
           expect(Object.keys(container).toSorted()).toEqual([
             "addresses",
             "addresses6",
@@ -289,7 +321,11 @@ describe("the answers of the engine are read, or Unavailable or Fatal", () => {
     "to a list",
     async () => {
       const listed = fc.array(
-        fc.record({ Id: idText, Names: fc.array(hostileText, { maxLength: 1 }) }),
+        fc.record({
+          Id: idText,
+          Names: fc.array(hostileText, { maxLength: 1 }),
+          Labels: fc.option(fc.dictionary(fc.oneof(fc.constant("x"), hostileText), hostileText)),
+        }),
         {
           maxLength: 4,
         },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { type EngineLab, engineLab, newTaskLabel } from "../support/lab.ts";
+import { SERVED, statusOf } from "../support/status.ts";
 
 const ROUNDS = 5;
 
@@ -89,11 +90,36 @@ describe("promise 6: at a restart the records equal the running containers again
 describe("promise 10: a start that would delete most of what the host owns", () => {
   const lastRefusal = /the start is refused: it would delete 4 of 4 owned records/;
 
-  it("is refused when Docker shows nothing of what the ECS agent calls running", async () => {
+  it("keeps them, serves everything else and says so, until the ECS agent agrees", async () => {
+    let all: readonly Awaited<ReturnType<EngineLab["run"]>>[] = [];
+    await using lab = await withFourRecords(async (containers) => {
+      all = containers;
+    });
+    lab.proxy.list([]);
+    const agent = lab.agent(SERVED);
+    await agent.until((line) => line.message.includes("are kept though Docker shows no container"));
+    const status = await statusOf(agent);
+    const health = await status.get("/healthz");
+    expect(health.status).toBe(200);
+    expect(JSON.parse(health.body)).toMatchObject({
+      ok: true,
+      notes: [expect.stringContaining("4 of this host's 4 records are kept")],
+    });
+    expect((await status.state()).health.notes).toHaveLength(1);
+    await lab.run({ label: "comes" });
+    await lab.follows();
+    expect(lab.zone.now()).toHaveLength(5);
+
+    await Promise.all(all.map((container) => container.kill()));
+    await lab.follows();
+    expect(lab.zone.now()).toHaveLength(1);
+  });
+
+  it("with --once is refused: nobody would be there to see the ECS agent agree", async () => {
     await using lab = await withFourRecords();
     const before = lab.zone.now();
     lab.proxy.list([]);
-    const agent = lab.agent();
+    const agent = lab.agent("--once");
     expect(await agent.exit()).toEqual({ code: 1, signal: null });
     expect(agent.log.at(-1)).toMatchObject({ cause: expect.stringMatching(lastRefusal) });
     expect(lab.zone.now()).toEqual(before);

@@ -110,6 +110,7 @@ export function showDiscover(): void {
 
   const needs = (state: State): readonly (readonly [what: string, why: string, next: string])[] => [
     ...state.health.problems.map((problem) => ["Not well.", problem, ""] as const),
+    ...(state.health.notes ?? []).map((note) => ["Held back.", note, ""] as const),
     ...state.pending.flatMap(({ record, refused }) =>
       refused === undefined
         ? []

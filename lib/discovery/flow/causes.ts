@@ -35,7 +35,12 @@ export function causes({ clock }: { readonly clock: Clock }): Causes {
   const heardMs = new Map<ContainerId, number>();
   const asked = new Map<
     ContainerId,
-    { readonly why: string; readonly keys: readonly RecordKey[] }
+    {
+      readonly why: string;
+      readonly keys: readonly RecordKey[];
+      /** An end is told without it. */
+      readonly name: string | undefined;
+    }
   >();
   const known = new Map<RecordKey, Omit<Cause, "seconds"> & { readonly sinceMs: number }>();
   return {
@@ -52,12 +57,13 @@ export function causes({ clock }: { readonly clock: Clock }): Causes {
       const reason = serves ? (life ?? "healthy") : desired.reason;
       const keys = serves ? desired.records.map(keyOf) : [];
       const why = serves ? JSON.stringify([reason, desired.records]) : reason;
-      if (serves) asked.set(id, { why, keys });
+      const name = container?.name ?? before?.name;
+      if (serves) asked.set(id, { why, keys, name });
       else asked.delete(id);
       if (before?.why === why) return;
       for (const key of [...(before?.keys ?? []), ...keys]) {
         if (known.size >= MOST_CAUSES) known.clear();
-        known.set(key, { container: id, name: container?.name, reason, sinceMs });
+        known.set(key, { container: id, name, reason, sinceMs });
       }
     },
     of({ record }) {

@@ -11,11 +11,11 @@ import { claimOf, type Desired, type DesiredRules, desiredOf, needsNoTask } from
 
 export interface LookOptions {
   /** The container now, undefined when it is gone. Throws `Unavailable` when the engine does not answer. */
-  readonly inspect: (id: ContainerId) => Promise<Container | undefined>;
+  readonly inspect: (id: ContainerId, givenUp: AbortSignal) => Promise<Container | undefined>;
   /** Throws `Unavailable` when the ECS agent does not answer. */
   readonly taskOf: (id: ContainerId) => Promise<TaskAnswer>;
   /** What the engine has told of the containers besides. */
-  readonly lives: Pick<Lives, "heard" | "see">;
+  readonly lives: Pick<Lives, "heard" | "see" | "hasJustStarted" | "unlessEnded">;
   /** This host's own addresses, none where they can't be known; asked only when they matter. */
   readonly hostAddresses: () => Promise<Addresses>;
   readonly rules: DesiredRules;
@@ -34,7 +34,8 @@ export interface Seen {
 }
 
 /**
- * Looks at one container and says what it asks of the zone: one inspect, and one introspection where its answer matters.
+ * Looks at one container and says what it asks of the zone: one inspect, and one introspection where its answer matters,
+ * beside it where the container has just started. One whose end Docker has told needs neither.
  * A look never waits for something to become true: it says when to look again, and its worker is free for others.
  * Throws once the engine or the ECS agent has been unavailable for longer than the patience, and whatever a port throws
  * that is not `Unavailable`.
@@ -51,15 +52,19 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
   };
 
   return async (id) => {
-    let container: Container | undefined;
     const heard = lives.heard();
-    try {
-      container = await inspect(id);
-      outages.hit("Docker");
-    } catch (error) {
-      if (error instanceof Unavailable) return { againInMs: missed(error) };
-      throw error;
+    const early =
+      lives.hasJustStarted(id) && !needsNoTask(rules) ? ask(() => taskOf(id)) : undefined;
+    // Should the container turn out to have ended, nobody waits for it.
+    early?.catch(() => {});
+    const found = await lives.unlessEnded(id, (ended) => ask(() => inspect(id, ended)));
+    if (found === undefined) {
+      unsure.hit(id);
+      return { life: "dead", desired: ENDED };
     }
+    if (found.problem !== undefined) return { againInMs: missed(found.problem) };
+    outages.hit("Docker");
+    const container = found.answer;
 
     const { life, againInMs: graceMs } = lives.see(id, container, heard);
     const claim = claimOf(container, life, rules);
@@ -76,13 +81,13 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
     let answer: TaskAnswer | NoAnswer | undefined;
     let againInMs: number | undefined;
     if (!needsNoTask(rules)) {
-      try {
-        answer = await taskOf(id);
+      const task = await (early ?? ask(() => taskOf(id)));
+      if (task.problem === undefined) {
+        answer = task.answer;
         outages.hit("the ECS agent");
-      } catch (error) {
-        if (!(error instanceof Unavailable)) throw error;
-        answer = { kind: "unavailable", problem: causes(error) };
-        againInMs = missed(error);
+      } else {
+        answer = { kind: "unavailable", problem: causes(task.problem) };
+        againInMs = missed(task.problem);
       }
     }
     let desired = desiredOf(claim, answer, rules);
@@ -99,4 +104,20 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       ...(againInMs !== undefined && { againInMs }),
     };
   };
+}
+
+const ENDED: Desired = { kind: "absent", reason: "not-running", detail: "its process has ended" };
+
+type Asked<T> =
+  | { readonly answer: T; readonly problem?: undefined }
+  | { readonly problem: Unavailable };
+
+/** The answer, or that there was none, so that a question may be asked before it is known whether it matters. */
+async function ask<T>(question: () => Promise<T>): Promise<Asked<T>> {
+  try {
+    return { answer: await question() };
+  } catch (error) {
+    if (error instanceof Unavailable) return { problem: error };
+    throw error;
+  }
 }

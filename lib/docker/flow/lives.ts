@@ -24,9 +24,21 @@ export interface Lives {
     container: Container | undefined,
     heard?: number,
   ): { readonly life: Life; readonly againInMs?: number };
-  /** Those that were heard of or seen, and not seen dead since. */
+  /** Those that were heard of or seen, and neither seen nor told dead since. */
   ids(): readonly ContainerId[];
+  /** Its start was the last that was told of it, and nobody has looked since. */
+  hasJustStarted(id: ContainerId): boolean;
+  /**
+   * What `act` gives, or undefined as soon as the container's end is told, also where it was told before; then `act` is
+   * given up, or never called.
+   */
+  unlessEnded<T>(id: ContainerId, act: (ended: AbortSignal) => Promise<T>): Promise<T | undefined>;
+  /** What was told may be wrong: an end counts from now on only once it is told again, or seen. */
+  doubt(): void;
 }
+
+/** Ends that are remembered; of one that is forgotten a look finds out by asking. */
+const MOST_ENDED = 10_000;
 
 interface Known {
   readonly vitals: Vitals;
@@ -43,6 +55,9 @@ interface Known {
  * The lives of the host's containers, from what the engine tells and what a look shows. A look is the truth but for one
  * thing: that a container was sent its stop signal is told by an event alone. Once it has outlived that signal by the
  * grace, it is taken to go on.
+ *
+ * An end needs no look: Docker tells of a container's end and of its next start in their order, and holds an answer
+ * about it back until it is taken down, which takes seconds where many end at once.
  */
 export function lives({
   clock,
@@ -55,8 +70,18 @@ export function lives({
   readonly withHealth: boolean;
 }): Lives {
   const table = new Map<ContainerId, Known>();
+  const ended = new Set<ContainerId>();
+  const looks = new Map<ContainerId, AbortController>();
   const nothing: Known = { vitals: LIFELESS, signals: [] };
   let heardSoFar = 0;
+
+  const end = (id: ContainerId): void => {
+    ended.add(id);
+    const [oldest] = ended;
+    if (ended.size > MOST_ENDED && oldest !== undefined) ended.delete(oldest);
+    table.delete(id);
+    looks.get(id)?.abort();
+  };
 
   return {
     heard: () => heardSoFar,
@@ -67,14 +92,13 @@ export function lives({
         case "signal":
           table.set(id, { ...known, signals: [...known.signals, event.signal].slice(-64) });
           return;
-        case "start":
         case "die":
-          // What was sent to the process before does not concern the one that runs next.
-          table.set(id, {
-            vitals: live(known.vitals, event),
-            signals: [],
-            ...(event.kind === "start" && { startedAt: heardSoFar }),
-          });
+          end(id);
+          return;
+        case "start":
+          ended.delete(id);
+          // What was sent to the process before does not concern this one.
+          table.set(id, { vitals: live(known.vitals, event), signals: [], startedAt: heardSoFar });
           return;
         case "other":
           return;
@@ -88,6 +112,26 @@ export function lives({
       }
     },
     ids: () => [...table.keys()],
+    hasJustStarted(id) {
+      const known = table.get(id);
+      return known?.startedAt !== undefined && known.signals.length === 0;
+    },
+    async unlessEnded(id, act) {
+      if (ended.has(id)) return undefined;
+      const look = new AbortController();
+      looks.set(id, look);
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      look.signal.addEventListener("abort", () => resolve(undefined), { once: true });
+      const acted = act(look.signal);
+      // Given up, it may still fail, and nobody is left to be told.
+      acted.catch(() => {});
+      try {
+        return await Promise.race([promise, acted]);
+      } finally {
+        if (looks.get(id) === look) looks.delete(id);
+      }
+    },
+    doubt: () => ended.clear(),
     see(id, container, heard = heardSoFar) {
       if (container?.running !== true) {
         // One that was started since is seen by the next look, with what it was sent.

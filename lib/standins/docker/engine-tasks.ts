@@ -36,7 +36,7 @@ export function engineTasks(
   };
 
   return async () => {
-    const seen = await Promise.all((await running()).map(inspect));
+    const seen = await Promise.all((await running()).map((id) => inspect(id)));
     const alive = seen.filter((container) => container?.running === true);
     const now = await Promise.all(alive.map((container) => plain(container as Container)));
     // All at once: a question that overlaps this one must never see a running container as ended.

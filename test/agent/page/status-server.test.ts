@@ -7,6 +7,7 @@ import { describe, expect, it, test } from "@jest/globals";
 import { metrics } from "../../../agent/page/metrics.ts";
 import { type StatusServerOptions, statusServer } from "../../../agent/page/status-server.ts";
 import { readExposition } from "../../support/exposition.ts";
+import { fakeClock } from "../../support/fake-clock.ts";
 import { changes } from "../../support/wait.ts";
 
 const PAGE = "<!doctype html><style>p{}</style><p>page</p><script>let a = 1;</script>";
@@ -234,6 +235,71 @@ describe("/v1/events", () => {
     expect(slow.length()).toBeLessThan(quick.length() / 2);
     expect(quick.isClosed()).toBe(false);
     quick.socket.destroy();
+  });
+});
+
+describe("whoever asks for much", () => {
+  /** Connections that say the beginning of a request and no more. */
+  const halfOpen = async (port: number, count: number): Promise<readonly Socket[]> =>
+    Promise.all(
+      Array.from({ length: count }, async () => {
+        const socket = connect(port, "127.0.0.1");
+        socket.on("error", () => {});
+        await Promise.race([once(socket, "connect"), once(socket, "close")]);
+        socket.write("GET /healthz HTTP/1.1\r\nA: ");
+        return socket;
+      }),
+    );
+
+  it("does not keep the health check from its answer: the oldest unfinished connection goes", async () => {
+    await using server = await bench();
+    const all: Socket[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const [sockets, health] = await Promise.all([
+        halfOpen(server.port, 300),
+        server.get("/healthz"),
+      ]);
+      all.push(...sockets);
+      expect(health.status).toBe(200);
+    }
+    const open = changes();
+    for (const socket of all) socket.on("close", () => open.tell());
+    await open.until(
+      () => all.filter((socket) => !socket.destroyed).length <= 64,
+      () => `${all.filter((socket) => !socket.destroyed).length} open`,
+    );
+    for (const socket of all) socket.destroy();
+  });
+
+  it("keeps no connection that was refused", async () => {
+    await using server = await bench();
+    for (const [path, host] of [
+      ["/nothing", "127.0.0.1"],
+      ["/healthz", "evil.example"],
+    ]) {
+      const { headers } = await server.get(path ?? "", { host: host ?? "" });
+      expect(headers.connection).toBe("close");
+    }
+  });
+
+  it("does not keep those who listen, whose connections are finished", async () => {
+    await using server = await bench();
+    const one = await listen(server.port);
+    const sockets = await halfOpen(server.port, 300);
+    server.tell("change", 1, "still here");
+    await one.until("still here");
+    for (const socket of [one.socket, ...sockets]) socket.destroy();
+  });
+
+  it("costs one state in 500 ms, however often it is asked for", async () => {
+    const clock = fakeClock();
+    await using server = await bench({ clock });
+    await Promise.all(Array.from({ length: 50 }, () => server.get("/v1/state")));
+    expect(server.state.asked).toBe(1);
+    await clock.advance(499);
+    expect((await server.get("/v1/state")).body).toContain('"n":1');
+    await clock.advance(1);
+    expect((await server.get("/v1/state")).body).toContain('"n":2');
   });
 });
 

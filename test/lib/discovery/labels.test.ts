@@ -53,6 +53,53 @@ describe("names", () => {
   });
 });
 
+describe("what one container may ask for", () => {
+  const names = (count: number) => Array.from({ length: count }, (_, n) => `a${n}`).join(",");
+
+  it("is 100 names", () => {
+    expect(read({ name: names(100) })).toMatchObject({ ok: true });
+    expect(read({ name: names(101) })).toEqual({
+      ok: false,
+      reason: "bad-label",
+      problem: "label discovery.service.name: expected at most 100 names, got 101",
+    });
+  });
+
+  it("is a label of 16,384 characters, which is not even split when it is longer", () => {
+    const long = ",".repeat(50_000_000);
+    expect(read({ name: long })).toEqual({
+      ok: false,
+      reason: "bad-label",
+      problem:
+        "label discovery.service.name: expected at most 16384 characters, got 50000000 or more",
+    });
+  });
+});
+
+describe("the case of a label's key", () => {
+  const readAll = (labels: Readonly<Record<string, string>>) =>
+    readLabels(new Map(Object.entries(labels)), rules);
+
+  it("does not matter, as it did not to the program that the labels come from", () => {
+    expect(
+      readAll({
+        "Discovery.Service.Name": "web",
+        "DISCOVERY.SERVICE.WEIGHT": "7",
+        "discovery.service.TTL": "30",
+      }),
+    ).toMatchObject({ ok: true, asked: { names: [`web.${ZONE}`], weight: 7, ttlSeconds: 30 } });
+  });
+
+  it("in lower case goes before all others, of which the first counts", () => {
+    expect(
+      readAll({ "Discovery.Service.Name": "no", "discovery.service.name": "web" }),
+    ).toMatchObject({ asked: { names: [`web.${ZONE}`] } });
+    expect(
+      readAll({ "discovery.service.Name": "no", "Discovery.Service.Name": "web" }),
+    ).toMatchObject({ asked: { names: [`web.${ZONE}`] } });
+  });
+});
+
 describe("weight and TTL", () => {
   it("are read as whole numbers", () => {
     expect(read({ name: "web", weight: "0", ttl: "2147483647" })).toMatchObject({

@@ -32,30 +32,31 @@ const pending: TaskAnswer = {
 /** An engine and an ECS agent whose next answers the test sets. */
 function bench() {
   const clock = fakeClock();
+  const known = lives({ clock, stopGraceMs: 120_000, withHealth: true });
   const asked: string[] = [];
   const say = {
-    inspect: async (): Promise<Container | undefined> => container(1),
+    inspect: async (_givenUp?: AbortSignal): Promise<Container | undefined> => container(1),
     taskOf: async (): Promise<TaskAnswer> => served,
   };
   const lookAt = look({
-    inspect: (one) => {
+    inspect: (one, givenUp) => {
       asked.push("inspect");
       expect(one).toBe(id);
-      return say.inspect();
+      return say.inspect(givenUp);
     },
     taskOf: (one) => {
       asked.push("task");
       expect(one).toBe(id);
       return say.taskOf();
     },
-    lives: lives({ clock, stopGraceMs: 120_000, withHealth: true }),
+    lives: known,
     hostAddresses: async () => ({}),
     rules: desiredRules,
     clock,
     random: () => 0.5,
     patienceMs: 60_000,
   });
-  return { clock, asked, say, lookAt: () => lookAt(id) };
+  return { clock, asked, say, known, lookAt: () => lookAt(id) };
 }
 
 const down = (system: "Docker" | "the ECS agent") => async () => {
@@ -81,6 +82,74 @@ describe("one look", () => {
     say.inspect = async () => container(1, { running: false });
     expect(await lookAt()).toMatchObject({ desired: { kind: "absent", reason: "not-running" } });
     expect(asked).toEqual(["inspect", "inspect"]);
+  });
+});
+
+describe("a container whose end Docker has told", () => {
+  it("is absent without a question: Docker holds the answer back until the container is taken down", async () => {
+    const { lookAt, asked, known } = bench();
+    known.hear(id, { kind: "die" });
+    expect(await lookAt()).toEqual({
+      life: "dead",
+      desired: { kind: "absent", reason: "not-running", detail: "its process has ended" },
+    });
+    await lookAt();
+    expect(asked).toEqual([]);
+  });
+
+  it("is asked for again after a start, and when the events are in doubt", async () => {
+    const { lookAt, asked, known } = bench();
+    known.hear(id, { kind: "die" });
+    await lookAt();
+    known.hear(id, { kind: "start" });
+    expect(await lookAt()).toMatchObject({ desired: { kind: "serve" } });
+    known.hear(id, { kind: "die" });
+    await lookAt();
+    known.doubt();
+    await lookAt();
+    expect(asked.filter((what) => what === "inspect")).toHaveLength(2);
+  });
+
+  it("is absent at once though a look at it is under way, and that question is given up", async () => {
+    const { lookAt, say, known } = bench();
+    let isGivenUp = false;
+    say.inspect = (givenUp) =>
+      new Promise((_, reject) => {
+        givenUp?.addEventListener("abort", () => {
+          isGivenUp = true;
+          reject(new Unavailable("Docker", "did not answer"));
+        });
+      });
+    const look = lookAt();
+    known.hear(id, { kind: "die" });
+    expect(await look).toMatchObject({ life: "dead", desired: { kind: "absent" } });
+    expect(isGivenUp).toBe(true);
+  });
+});
+
+describe("a container that has just started", () => {
+  it("has its task asked for while Docker is asked for the container", async () => {
+    const { lookAt, asked, say, known } = bench();
+    const docker = Promise.withResolvers<Container | undefined>();
+    say.inspect = () => docker.promise;
+    known.hear(id, { kind: "start" });
+    const look = lookAt();
+    await Promise.resolve();
+    expect(asked.toSorted()).toEqual(["inspect", "task"]);
+    docker.resolve(container(1));
+    expect(await look).toMatchObject({ desired: { kind: "serve" } });
+    expect(asked).toHaveLength(2);
+  });
+
+  it("and has ended by then needs no answer of the ECS agent", async () => {
+    const { lookAt, say, known, clock } = bench();
+    say.taskOf = down("the ECS agent");
+    say.inspect = async () => container(1, { running: false });
+    known.hear(id, { kind: "start" });
+    expect(await lookAt()).toMatchObject({ desired: { kind: "absent", reason: "not-running" } });
+    await clock.advance(60_000);
+    say.inspect = async () => container(1);
+    expect((await lookAt()).againInMs).toBe(100);
   });
 });
 

@@ -237,6 +237,17 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
     });
   });
 
+  it.each([408, 429])(
+    "is Unavailable when it, or a proxy, asks for patience with %d",
+    async (status) => {
+      await using one = await simulated();
+      one.standIn.fail({ path: /./, kind: { status, message: "later" } });
+      for (const [, call] of calls) {
+        await expect(call(one.engine)).rejects.toMatchObject({ name: "Unavailable" });
+      }
+    },
+  );
+
   it.each(calls.filter(([what]) => what !== "events"))(
     "is Unavailable when it answers %s in an unknown shape",
     async (what, call) => {
@@ -248,6 +259,34 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
       });
     },
   );
+
+  it("is read whatever the case of the label's key, which its own filter would not find", async () => {
+    await using one = await simulated();
+    const labels = { "Discovery.Service.Name": "web" };
+    const listed = one.standIn.run({ labels });
+    one.standIn.run({ labels: { "discovery.service.names": "web" } });
+    expect(await one.engine.running(NAME_LABEL)).toEqual([listed]);
+    const events = await one.engine.events(NAME_LABEL, never);
+    const web = one.standIn.run({ labels });
+    expect(await take(events, 1)).toEqual([
+      { kind: "container", id: web, event: { kind: "start" } },
+    ]);
+  });
+
+  it("keeps only what is of use of a container, and says so of one that is too long", async () => {
+    await using one = await simulated();
+    const socketPath = one.standIn.socketPath;
+    const engine = dockerEngine({ socketPath, keepsLabel: (key) => key === NAME_LABEL });
+    const long = "x".repeat(4_194_304);
+    const labelled = one.standIn.run({ labels: { [NAME_LABEL]: "web", long } }) as ContainerId;
+    expect((await engine.inspect(labelled))?.labels).toEqual(new Map([[NAME_LABEL, "web"]]));
+    expect(await one.engine.inspect(labelled)).toMatchObject({ labels: { size: 2 } });
+    const tooLong = one.standIn.run({ labels: { [NAME_LABEL]: "web", a: long, b: long } });
+    expect(await engine.inspect(tooLong as ContainerId)).toMatchObject({
+      unreadable: "more than 8 MiB",
+    });
+    expect(await engine.running(NAME_LABEL)).toHaveLength(2);
+  });
 
   it("has no container under an id that it does not know", async () => {
     await using one = await simulated();
@@ -272,13 +311,16 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
     one.standIn.emitLine('{"Type":"network","Action":"connect","Actor":{"ID":"x"}}\n');
     one.standIn.emitLine('{"Type":"container","Action":"start"}\n');
     one.standIn.emitLine(`"${"x".repeat(1_048_576)}"\n`);
+    const long = one.standIn.run({ labels: { [NAME_LABEL]: "web", long: "x".repeat(2_097_152) } });
+    one.standIn.run({ labels: { other: "web" } });
     const web = one.standIn.run({ labels: { [NAME_LABEL]: "web" } });
     const unreadable = (problem: string) => ({ kind: "unreadable", problem });
-    expect(await take(events, 5)).toEqual([
+    expect(await take(events, 6)).toEqual([
       unreadable("a line that is not JSON"),
       unreadable("a line that is not a container's event"),
       unreadable("a line that is not a container's event"),
-      unreadable("a line that is too long"),
+      unreadable("a line that is not a container's event"),
+      { kind: "container", id: long, event: { kind: "start" } },
       { kind: "container", id: web, event: { kind: "start" } },
     ]);
   });
@@ -293,7 +335,7 @@ describe("an engine whose errors are not what they should be", () => {
     ["events", (engine) => engine.events("label", never)],
     ["container list", (engine) => engine.running("label")],
     ["container", (engine) => engine.inspect(id)],
-  ])("is Unavailable, or Fatal, when asked for %s", async (what, ask) => {
+  ])("is Unavailable when asked for %s", async (what, ask) => {
     await using server = await rawServer("socket");
     const engine = dockerEngine({ socketPath: server.socketPath });
     for (const body of [NESTED, `{"message":${NESTED}}`, '{"message":{"toString":1}}', "null"]) {
@@ -302,10 +344,12 @@ describe("an engine whose errors are not what they should be", () => {
         name: "Unavailable",
         message: `Docker did not answer ${what}`,
       });
+      // Not Docker's own words: a proxy before its socket may say better later.
       server.answer = { status: 403, chunks: [body] };
       await expect(ask(engine)).rejects.toMatchObject({
-        name: "Fatal",
-        message: `Docker refused ${what} with status 403`,
+        name: "Unavailable",
+        message: `Docker did not answer ${what}`,
+        cause: { message: expect.stringMatching(/^status 403/) },
       });
     }
   });
@@ -315,7 +359,7 @@ describe("an engine whose errors are not what they should be", () => {
     server.answer = { status: 500, chunks: Array.from({ length: 64 }, () => "x".repeat(65_536)) };
     const engine = dockerEngine({ socketPath: server.socketPath });
     const refused = await engine.version().catch((error: unknown) => error);
-    expect(causes(refused)).toMatch(/^Docker did not answer version: x{1000}$/);
+    expect(causes(refused)).toMatch(/^Docker did not answer version: status 500: x{1000}$/);
   });
 });
 
