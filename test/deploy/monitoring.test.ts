@@ -17,10 +17,14 @@ const series = new Set(
   ),
 );
 
-describe.each([ALERTS, DASHBOARD])("%s", (file) => {
+describe.each([
+  [ALERTS, 5],
+  [DASHBOARD, 5],
+  ["deploy/monitoring/cloudwatch-agent.json", 2],
+])("%s", (file, least) => {
   it("asks only for metrics that there are", () => {
     const asked = new Set(text(file).match(/\becs_discovery_\w+/g));
-    expect(asked.size).toBeGreaterThan(5);
+    expect(asked.size).toBeGreaterThan(least);
     expect([...asked].filter((name) => !series.has(name))).toEqual([]);
   });
 });
@@ -41,4 +45,16 @@ test("Prometheus takes the alert rules, and they fire when they should", async (
   expect(await promtool("test", "rules", path("deploy/monitoring/alerts.test.yaml"))).toContain(
     "SUCCESS",
   );
+});
+
+test("Prometheus takes the scrape configurations", async () => {
+  for (const file of ["prometheus.yaml", "scrape.yaml"]) {
+    const checked = await promtool(
+      "check",
+      "config",
+      "--syntax-only",
+      path(`deploy/monitoring/${file}`),
+    );
+    expect(checked).toContain("is valid prometheus config file syntax");
+  }
 });
