@@ -312,7 +312,6 @@ const SENT_AS_TEXT =
 const LONG_FILES: Readonly<Record<string, string>> = {
   "agent/discover/page/client.ts": SENT_AS_TEXT,
   "agent/discover/observe.ts": "memory and rendering of one state",
-  "lib/route53/flow/zone-writer.ts": "the loop and its parts",
   "lib/standins/docker/engine.ts": "the engine's API, path by path",
   "lib/standins/docker/state.ts": "the engine's containers",
   "lib/standins/route53/rules.ts": "Route 53's rules with their sources",
@@ -331,7 +330,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "lib/discovery/endpoint.ts": "a truth table",
   "lib/docker/io/engine.ts": "the engine's calls",
   "lib/kit/flow/work-queue.ts": "one closure over the sets that carry the promise",
-  "lib/route53/flow/zone-writer.ts": "the loop and its parts",
   "lib/route53/io/zone.ts": "the zone's calls",
   "lib/standins/dns/server.ts": "one server",
   "lib/standins/docker/engine.ts": "the engine's API, path by path",

@@ -141,6 +141,12 @@ export function tell(
             retryInSeconds: Math.round(report.retryMs / 1000),
           });
           return;
+        case "flaps":
+          log.warn("the record came and went too often: it waits before it is added again", {
+            ...about(report.change, why(report.change)),
+            retryInSeconds: Math.ceil(report.delayMs / 1000),
+          });
+          return;
         case "drift":
           log.warn("the zone was changed behind the agent's back, repairs it", {
             record: report.name,

@@ -22,6 +22,16 @@ export interface GroupOfType {
   readonly othersTtlSeconds?: number;
 }
 
+/** Identifies the record sets of one name and type, of whatever type. */
+export type GroupKey = string;
+export const groupKey = ({
+  name,
+  type,
+}: {
+  readonly name: string;
+  readonly type: string;
+}): GroupKey => `${name} ${type}`;
+
 /** Route 53's limit of weighted record sets of one name and type (Developer Guide, DNSLimitations). */
 export const GROUP_LIMIT = 100;
 /** From here on the operator should know. */

@@ -1,4 +1,4 @@
-import { GROUP_LIMIT } from "./group.ts";
+import { GROUP_LIMIT, groupKey } from "./group.ts";
 import { type AnyRecord, keyOf, type RecordKey, type RecordSet } from "./record-set.ts";
 
 /** What the zone holds beside the records of one owner, by name. */
@@ -8,8 +8,6 @@ export interface Neighbours {
   /** Why Route 53 would refuse the record, in our words; undefined when nothing is known to stand in its way. */
   obstacle(record: RecordSet): string | undefined;
 }
-
-const groupKey = ({ name, type }: Pick<AnyRecord, "name" | "type">): string => `${name} ${type}`;
 
 /** `own` are the keys of the owner's records among `all`. */
 export function neighbours(all: readonly AnyRecord[], own: ReadonlySet<RecordKey>): Neighbours {

@@ -5,6 +5,10 @@ export type Change =
   /** Deletes `before` and creates `record` in its place, in one request: its routing policy can't be changed otherwise. */
   | { readonly action: "REPLACE"; readonly record: RecordSet; readonly before: RecordSet };
 
+/** True when both ask the same of Route 53. */
+export const sameChange = (a: Change, b: Change): boolean =>
+  a.action === b.action && sameRecord(a.record, b.record);
+
 /** What Route 53 accepted last for a key. Not `certain` when an answer was lost: the zone may hold it, or what was before. */
 export interface Published {
   readonly record: RecordSet;
@@ -99,4 +103,22 @@ export function stepsOf(changes: readonly Change[]): readonly Step[] {
     }
   }
   return [...goes, ...comes];
+}
+
+/** How many records the two tables do not have in common. */
+export function differing(
+  before: ReadonlyMap<RecordKey, Published>,
+  after: ReadonlyMap<RecordKey, Published>,
+): number {
+  const same = (
+    key: RecordKey,
+    { record }: Published,
+    other: ReadonlyMap<RecordKey, Published>,
+  ) => {
+    const there = other.get(key);
+    return there !== undefined && sameRecord(there.record, record);
+  };
+  const changed = [...after].filter(([key, entry]) => !same(key, entry, before)).length;
+  const gone = [...before.keys()].filter((key) => !after.has(key)).length;
+  return changed + gone;
 }
