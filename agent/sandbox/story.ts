@@ -28,7 +28,7 @@ export async function playStory({
     return engine.run({
       name: `${service}-${count}`,
       image: `${service}:1`,
-      address: `10.0.${count >> 8}.${count & 255}`,
+      address: `10.${(count >> 16) & 255}.${(count >> 8) & 255}.${count & 255}`,
       labels: {
         "discovery.service.name": service,
         "com.amazonaws.ecs.task-arn": taskArn(task),
@@ -56,7 +56,7 @@ export async function playStory({
       web.push(start("web"), start("web"), start("web"), start("web"));
     });
     await scene(
-      "a web container crashes and its restart policy brings it back at once: its record stays",
+      "a web container crashes, and its restart policy brings it back: so it is with its record",
       () => {
         engine.autoRestart(web[0] ?? "");
       },

@@ -56,7 +56,7 @@ describe("promise 8: SIGTERM", () => {
     const flags = ["--engine=simulated", "--dnsPort=0", mark];
     const env = { ...PATHS, AWS_ENDPOINT_URL_ROUTE_53: "http://127.0.0.1:9" };
     const npm = startAgent(flags, env, ["npm", "run", "demo", "--silent", "--"]);
-    await npm.untilPrinted(/(web\S* A)/);
+    await npm.untilPrinted(/(web\S+ +A)/);
     npm.kill("SIGTERM");
     expect(await npm.exit()).toEqual({ code: 0, signal: null });
     expect(await running(mark)).toEqual([]);
