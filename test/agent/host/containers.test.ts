@@ -44,7 +44,7 @@ describe("this host's own addresses", () => {
           kind: "task",
           task: { id: task(1), containers: new Map([[id, inTask()]]), stopped: false },
         }),
-      } as EcsAgent,
+      } as Pick<EcsAgent, "taskOf"> as EcsAgent,
       owner,
       zoneName: ZONE,
       edges: { hostAddresses: () => new Promise((resolve) => asked.push(resolve)) },
