@@ -86,7 +86,7 @@ export async function plan(
     differences: differencesOf({ published, desired: wanted, kept, seen, beside }),
     right: rightOnes(published, wanted, kept),
     left: leftOf(seen),
-    ...(doubtful !== undefined && { refusal: doubtful.refusal }),
+    ...(doubtful !== undefined && { refusal: doubtful.holding }),
   };
   await (config.json ? printJson(report) : print(textOf(report)));
   return report.differences.length === 0
