@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { containersOf } from "../../../agent/host/containers.ts";
+import { containersOf } from "../../../agent/host/container-looks.ts";
 import type { DockerEngine } from "../../../lib/docker/io/engine.ts";
 import type { EcsAgent } from "../../../lib/ecs/io/introspection.ts";
 import { FLAGS } from "../../convergence/flags.ts";
