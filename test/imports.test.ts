@@ -311,7 +311,7 @@ const SENT_AS_TEXT =
   "it is sent to the browser as its own source text, so it can call nothing outside of itself";
 const LONG_FILES: Readonly<Record<string, string>> = {
   "agent/discover/page/client.ts": SENT_AS_TEXT,
-  "agent/discover/observe.ts": "memory and rendering of one state",
+  "agent/discover/status-model.ts": "memory and rendering of one state",
   "lib/standins/docker/engine.ts": "the engine's API, path by path",
   "lib/standins/docker/state.ts": "the engine's containers",
   "lib/standins/route53/rules.ts": "Route 53's rules with their sources",
@@ -319,9 +319,9 @@ const LONG_FILES: Readonly<Record<string, string>> = {
 };
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "agent/discover/mode.ts": "the wiring",
-  "agent/discover/observe.ts": "one memory, many readers",
-  "agent/discover/status.ts": "one observer",
-  "agent/discover/tell.ts": "the log, event by event",
+  "agent/discover/status-model.ts": "one memory, many readers",
+  "agent/discover/status-observer.ts": "one observer",
+  "agent/discover/decision-log.ts": "the log, event by event",
   "agent/doctor/mode.ts": "the wiring",
   "agent/discover/page/client.ts": SENT_AS_TEXT,
   "agent/page/mode-page-client.ts": SENT_AS_TEXT,
@@ -455,7 +455,11 @@ describe("a file is refused", () => {
     ["agent/process/a.ts", `import { x } from "../cli/flags.ts";`, "../cli/flags.ts"],
     ["agent/cli/a.ts", `import { x } from "../../lib/ecs/arn.ts";`, "../../lib/ecs/arn.ts"],
     ["agent/host/a.ts", `import { discover } from "../discover/mode.ts";`, "../discover/mode.ts"],
-    ["agent/sweep/a.ts", `import { tell } from "../discover/tell.ts";`, "../discover/tell.ts"],
+    [
+      "agent/sweep/a.ts",
+      `import { decisionLog } from "../discover/decision-log.ts";`,
+      "../discover/decision-log.ts",
+    ],
     ["agent/sweep/a.ts", `import { modes } from "../modes.ts";`, "../modes.ts"],
     [
       "agent/discover/a.ts",

@@ -11,16 +11,16 @@ import { workQueue } from "../../lib/kit/flow/work-queue.ts";
 import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
 import { type WriterPorts, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
-import { doubtfulDeletes } from "../host/bulk-deletes.ts";
-import { containersOf } from "../host/containers.ts";
+import { containersOf } from "../host/container-looks.ts";
 import { type Edges, systemEdges } from "../host/edges.ts";
 import { removeFormerSelves, sameInstance } from "../host/former-self.ts";
 import { findPublished, openJournal } from "../host/published.ts";
+import { doubtfulDeletes } from "../host/start-guard.ts";
 import { together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { DiscoverConfig } from "./config.ts";
+import { decisionLog, times } from "./decision-log.ts";
 import { observer } from "./load-observer.ts";
-import { tell, times } from "./tell.ts";
 
 /** A refused record may be refused because of somebody else's, which may be gone by then. */
 const REFUSED_RETRY_MS = 300_000;
@@ -91,7 +91,7 @@ export async function discover(
     containers: running.length,
   });
 
-  const say = tell(log, { ...config, zoneName, sumUp });
+  const say = decisionLog(log, { ...config, zoneName, sumUp });
   const causeOf = causes({ clock });
   const { known, desired, shown, forgetShown, lookAt } = containersOf(config, {
     docker,

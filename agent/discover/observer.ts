@@ -2,11 +2,11 @@ import type { ContainerId } from "../../lib/docker/container.ts";
 import type { DockerEngine } from "../../lib/docker/io/engine.ts";
 import type { EcsAgent } from "../../lib/ecs/io/introspection.ts";
 import type { HostedZone } from "../../lib/route53/io/zone.ts";
-import type { Host, Notes, Parts, Writer, ZoneFacts } from "./observe.ts";
-import type { Tell } from "./tell.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import type { Host, Notes, Parts, Writer, ZoneFacts } from "./status-model.ts";
 
 /** Whoever follows the agent's work without a part in it. */
-export interface Observer extends Pick<Tell, "seen" | "wrote"> {
+export interface Observer extends Pick<DecisionLog, "seen" | "wrote"> {
   /** The outside systems as they are, each request counted. */
   readonly docker: (engine: DockerEngine) => DockerEngine;
   readonly ecsAgent: (agent: EcsAgent) => EcsAgent;

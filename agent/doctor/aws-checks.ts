@@ -254,7 +254,18 @@ export function changing(
 }
 
 /** Without the zone's name there is no name below it to try. */
-export const notTried = (): Finding => notChecked("change", "zone");
+/** Every check of Route 53 where there are no credentials: none but them is to be mended. */
+export const withoutCredentials = (
+  env: Env,
+  origin: string | undefined,
+  found: Outcome<string>,
+): readonly Finding[] => [
+  endpoint(env, origin),
+  credentials(found),
+  ...["clock", "zone", "read", "change", "negative-ttl", "full-names", "dns"].map((check) =>
+    notChecked(check, "credentials"),
+  ),
+];
 
 const WORDS: Readonly<Record<Change["action"], string>> = {
   DELETE: "DELETE of A",

@@ -14,7 +14,7 @@ import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import * as aws from "./aws-checks.ts";
 import type { DoctorConfig } from "./config.ts";
-import { type Finding, type Outcome, outcomeOf } from "./finding.ts";
+import { type Finding, notChecked, type Outcome, outcomeOf } from "./finding.ts";
 import * as host from "./host-checks.ts";
 import * as zoneChecks from "./zone-checks.ts";
 
@@ -113,6 +113,11 @@ export async function doctor(
       },
     });
     const credentials = await outcome(() => zone.credentialsSource());
+    // Without them no request can be sent, and what the rest would advise (network, permissions) would mislead.
+    if (credentials.kind === "failed") {
+      zone.close();
+      return aws.withoutCredentials(env, origin, credentials);
+    }
     const facts = await outcome(() => zone.facts());
     const listing = await outcome(() => listSome(zone));
     const listed = listing.kind === "done" ? listing.value : undefined;
@@ -128,7 +133,7 @@ export async function doctor(
       aws.clockSkew(times),
       aws.zone(facts, zoneId),
       aws.listing(listing, zoneId),
-      change ?? aws.notTried(),
+      change ?? notChecked("change", "zone"),
       zoneChecks.negativeTtl(listed),
       zoneChecks.fullNames(listed),
       zoneChecks.resolving(name, isPrivate, resolver.servers, answered, listed),

@@ -7,11 +7,11 @@ import { ownRecord } from "../../lib/route53/own-record.ts";
 import { plan as changesOf, type Published } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey } from "../../lib/route53/record-set.ts";
 import { print, printJson } from "../cli/print.ts";
-import { doubtfulDeletes } from "../host/bulk-deletes.ts";
-import { containersOf } from "../host/containers.ts";
+import { containersOf } from "../host/container-looks.ts";
 import { systemEdges } from "../host/edges.ts";
 import { everyPage } from "../host/every-page.ts";
 import { insistOn } from "../host/insist.ts";
+import { doubtfulDeletes } from "../host/start-guard.ts";
 import { type Answer, together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { PlanConfig } from "./config.ts";
@@ -86,7 +86,7 @@ export async function plan(
     differences: differencesOf({ published, desired: wanted, kept, seen, beside }),
     right: rightOnes(published, wanted, kept),
     left: leftOf(seen),
-    ...(doubtful !== undefined && { refusal: doubtful.refusal }),
+    ...(doubtful !== undefined && { refusal: doubtful.holding }),
   };
   await (config.json ? printJson(report) : print(textOf(report)));
   return report.differences.length === 0

@@ -46,7 +46,7 @@ export interface PlanReport {
   /** How many of this host's records stay as they are. */
   readonly right: number;
   readonly left: readonly Left[];
-  /** Why discover would refuse to start with this. */
+  /** Which deletes discover would hold back at first, and why. */
   readonly refusal?: string;
 }
 

@@ -31,19 +31,22 @@ class Asked extends Error {
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**
- * Runs until `run` ends by itself, a signal comes or something fails; then waits for `run` to drain. A second signal, or
+ * Runs until `run` ends by itself, a signal comes or something fails, be it an error that nobody caught; then waits for `run` to drain. A second signal, or
  * a drain longer than `drainMs`, ends it at once.
  */
 export async function supervise(
   run: (stop: Stop) => Promise<void> | Promise<Answer>,
   {
     signals,
+    early = [],
     clock,
     drainMs,
     onStop,
   }: {
-    /** Emits SIGTERM and SIGINT: the process. */
+    /** Emits SIGTERM and SIGINT, and errors that nobody caught: the process. */
     readonly signals: EventEmitter;
+    /** Signals that came before. */
+    readonly early?: readonly string[];
     readonly clock: Clock;
     readonly drainMs: number;
     /** Told once, when the drain begins. */
@@ -87,6 +90,7 @@ export async function supervise(
   };
   const drained = new AbortController();
   for (const name of SIGNALS) signals.on(name, onSignal);
+  signals.on("uncaughtException", stop.fail);
   signal.addEventListener("abort", onDrain, { once: true });
 
   const run1 = async (): Promise<Ending> => {
@@ -99,11 +103,13 @@ export async function supervise(
     if (failure !== undefined) return { code: 1, why: "failed", ...failure };
     return answer ?? { code: 0, why: signal.aborted ? "asked to stop" : "done" };
   };
+  for (const name of early) onSignal(name);
   try {
     return await Promise.race([run1(), atOnce.promise]);
   } finally {
     drained.abort();
     for (const name of SIGNALS) signals.off(name, onSignal);
+    signals.off("uncaughtException", stop.fail);
   }
 }
 

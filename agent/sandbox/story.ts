@@ -14,27 +14,17 @@ export async function playStory({
   clock,
   random,
   stop,
+  agent,
 }: {
   readonly engine: DockerStandIn;
+  /** Kills the host's agent as by SIGKILL, and starts another. */
+  readonly agent: { kill(): void; start(): void };
   readonly tell: (line: string) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly stop: AbortSignal;
 }): Promise<void> {
-  let count = 0;
-  const start = (service: string): string => {
-    count += 1;
-    const task = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join("");
-    return engine.run({
-      name: `${service}-${count}`,
-      image: `${service}:1`,
-      address: `10.0.${count >> 8}.${count & 255}`,
-      labels: {
-        "discovery.service.name": service,
-        "com.amazonaws.ecs.task-arn": taskArn(task),
-      },
-    });
-  };
+  const start = starter(engine, random);
   const scene = async (line: string, play: () => void): Promise<void> => {
     tell(line);
     play();
@@ -56,7 +46,7 @@ export async function playStory({
       web.push(start("web"), start("web"), start("web"), start("web"));
     });
     await scene(
-      "a web container crashes and its restart policy brings it back at once: its record stays",
+      "a web container crashes, and its restart policy brings it back: so it is with its record",
       () => {
         engine.autoRestart(web[0] ?? "");
       },
@@ -66,6 +56,14 @@ export async function playStory({
     });
     await scene("version 2 of api comes beside the first, as v2.api", () => {
       next = [start("v2.api"), start("v2.api")];
+    });
+    await scene("kill -9 of the agent; while it is away one web ends and another starts", () => {
+      agent.kill();
+      engine.stop(web.shift() ?? "");
+      web.push(start("web"));
+    });
+    await scene("it starts again, and repairs the zone", () => {
+      agent.start();
     });
     await scene("a container starts and dies within a moment: that costs no request", () => {
       engine.crash(start("web"));
@@ -78,4 +76,22 @@ export async function playStory({
     });
     for (const { id } of engine.containers()) engine.remove(id, { force: true });
   }
+}
+
+/** Starts a task of a service with one container, each at an address of its own. Returns the container's id. */
+function starter(engine: DockerStandIn, random: Random): (service: string) => string {
+  let count = 0;
+  return (service) => {
+    count += 1;
+    const task = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join("");
+    return engine.run({
+      name: `${service}-${count}`,
+      image: `${service}:1`,
+      address: `10.${(count >> 16) & 255}.${(count >> 8) & 255}.${count & 255}`,
+      labels: {
+        "discovery.service.name": service,
+        "com.amazonaws.ecs.task-arn": taskArn(task),
+      },
+    });
+  };
 }

@@ -30,3 +30,6 @@ export function faultList<One extends { readonly times?: number }>() {
     },
   };
 }
+
+/** How many requests a stand-in remembers at the least: a demo runs for weeks. */
+export const MOST_REQUESTS = 50_000;

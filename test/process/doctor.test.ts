@@ -262,6 +262,11 @@ describe("doctor", () => {
       AWS_SECRET_ACCESS_KEY: "",
     });
     expect(code).toBe(1);
+    // What could not be tried is no cause of its own.
+    for (const check of ["zone", "read", "change"]) {
+      expect(of(check)).toMatchObject({ verdict: "warn", what: "not checked" });
+      expect(of(check).todo).toMatch(/mend "(credentials|zone)" first/);
+    }
     expect(of("credentials")).toMatchObject({
       verdict: "fail",
       todo: expect.stringContaining("taskRoleArn"),

@@ -250,7 +250,7 @@ describe("plan", () => {
     expect(text.stdout).toMatch(/^refused by Route 53 +taken\.example\.internal A: a CNAME/m);
   });
 
-  it("says when discover would refuse to start, and with --force does not", async () => {
+  it("says what discover would hold back, and with --force does not", async () => {
     let told: ReturnType<typeof tasksOf> = [];
     await using lab = await simulatedLab({ tasks: () => told });
     const instance = await instanceIn(lab);
@@ -264,10 +264,10 @@ describe("plan", () => {
     for (const n of [1, 2, 3, 4]) lab.engine.kill(id(n));
     const plan = lab.command("plan");
     expect(await ends(plan)).toBe(3);
-    expect(plan.stdout).toMatch(/the start is refused: it would delete 4 of 4 owned records/);
+    expect(plan.stdout).toMatch(/held back: it would delete 4 of 4 owned records/);
     const forced = lab.command("plan", ["--force"]);
     expect(await ends(forced)).toBe(3);
-    expect(forced.stdout).not.toContain("refused");
+    expect(forced.stdout).not.toContain("held back");
   });
 
   it("takes discover's own flags, those without a meaning here included; ends with 2 for others", async () => {
@@ -289,7 +289,9 @@ describe("plan", () => {
     lab.ecs.fail({ kind: "reset" });
     const plan = lab.command("plan", ["--patience=0", "--json"]);
     expect(await ends(plan)).toBe(1);
-    expect(plan.stdout).toBe("");
+    expect(JSON.parse(plan.stdout)).toEqual({
+      error: expect.stringContaining("the ECS agent was not found"),
+    });
     expect((await plan.errorLog()).at(-1)).toMatchObject({
       exitCode: 1,
       cause: expect.stringContaining("the ECS agent was not found"),

@@ -4,7 +4,8 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { changes } from "./wait.ts";
 
-const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 
 /** One line of the agent's JSON log. */
 export interface LogLine {
@@ -44,6 +45,8 @@ export interface AgentProcess {
 export function startAgent(
   flags: readonly string[],
   env: Readonly<Record<string, string>>,
+  /** What starts it, before the flags. */
+  [command = process.execPath, ...before]: readonly string[] = [process.execPath, MAIN],
 ): AgentProcess {
   // Where a test plays no ECS, nobody listens.
   const { AWS_ENDPOINT_URL_ECS: ecs = "http://127.0.0.1:9" } = env;
@@ -52,7 +55,8 @@ export function startAgent(
       throw new Error(`expected Route 53 and ECS at 127.0.0.1, got ${endpoint}`);
     }
   }
-  const agent = spawn(process.execPath, [MAIN, ...flags], {
+  const agent = spawn(command, [...before, ...flags], {
+    cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       AWS_REGION: "eu-west-1",

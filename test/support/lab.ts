@@ -46,6 +46,12 @@ interface Surroundings extends AsyncDisposable {
     flags?: readonly string[],
     env?: Readonly<Record<string, string>>,
   ): AgentProcess;
+  /** The same, started by this command. */
+  agentBy(
+    command: readonly string[],
+    flags?: readonly string[],
+    env?: Readonly<Record<string, string>>,
+  ): AgentProcess;
   /** Starts an agent without any flags, led here by its environment alone. */
   agentByEnvironment(env: Readonly<Record<string, string>>): AgentProcess;
   /** Those started so far, dead ones included. */
@@ -258,12 +264,13 @@ async function surroundings(
   // Disposed of first: an agent must not see its surroundings go.
   const ends = stack.use(new AsyncDisposableStack());
   const agents: AgentProcess[] = [];
-  const start = (flags: readonly string[], env: Readonly<Record<string, string>>) => {
-    const agent = startAgent(flags, {
-      DOCKER_HOST: dockerHost,
-      AWS_ENDPOINT_URL_ROUTE_53: route53.url,
-      ...env,
-    });
+  const start = (
+    flags: readonly string[],
+    env: Readonly<Record<string, string>>,
+    command?: readonly string[],
+  ) => {
+    const led = { DOCKER_HOST: dockerHost, AWS_ENDPOINT_URL_ROUTE_53: route53.url, ...env };
+    const agent = startAgent(flags, led, command);
     agents.push(agent);
     ends.defer(async () => {
       if (!agent.ended) agent.kill("SIGKILL");
@@ -285,6 +292,7 @@ async function surroundings(
     zone: zoneView(route53, ZONE),
     agents,
     agent: (...flags) => start([...here, unserved, ...flags], {}),
+    agentBy: (command, flags = [], env = {}) => start([...here, unserved, ...flags], env, command),
     deregister: (...flags) => start(["deregister", ...here, ...flags], {}),
     command: (mode, flags = [], env = {}) => start([mode, ...here, ...flags], env),
     agentByEnvironment: (env) =>

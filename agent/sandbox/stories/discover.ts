@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -51,11 +52,7 @@ export async function tell(config: SandboxConfig, surroundings: Surroundings): P
   const done = new AbortController();
   const end = AbortSignal.any([stop.signal, done.signal]);
   const ended = end.aborted ? Promise.resolve() : once(end, "abort");
-  const startedMs = clock.now();
-  const say = (line: string) => {
-    const seconds = ((clock.now() - startedMs) / 1000).toFixed(1).padStart(6);
-    process.stdout.write(`${seconds} s  ${line}\n`);
-  };
+  const say = teller(clock);
 
   const folder = await mkdtemp(join(tmpdir(), "ecs-discovery-sandbox-"));
   const route53 = await route53StandIn({ zones: [ZONE], latencyMs: ROUTE53_LATENCY_MS });
@@ -64,36 +61,53 @@ export async function tell(config: SandboxConfig, surroundings: Surroundings): P
     random,
     port: config.dnsPort,
   });
-  const hosts: Host[] = [];
-  const docker = config.engine === "simulated" ? undefined : await dockerHost(env, config.engine);
-  if (docker !== undefined) hosts.push(docker);
-  if (config.engine !== "docker") hosts.push(await simulatedHost(folder, hosts.length));
+  const hosts = await hostsOf(config, env, folder);
 
-  introduce(hosts, dns);
+  introduce(hosts, dns, route53);
   const names = new Map(hosts.map(({ instance, name }) => [instance, name]));
   let landed = 0;
+  const ask = asker(dns, say);
   route53.onLanded((changes) => {
     landed += changes.length;
     for (const change of changes) say(describe(change, names));
+    for (const name of new Set(changes.map(({ record }) => record.name))) ask(name);
   });
 
   const agents = hosts.map((host) => startAgent(host, route53, folder, config));
+  /** The agents whose end the story wants. */
+  const killed = new Set<ChildProcess>();
   const follow = async (agent: ChildProcess, host: Host): Promise<void> => {
     const lines = agent.stdout && createInterface(agent.stdout);
     lines?.on("line", (line) => {
       const page = STATUS_PAGE.exec(line)?.[1];
-      if (page !== undefined) say(`  ${host.name}: what its agent thinks: ${page}/`);
+      if (page !== undefined) say(`  ${host.name}: its page: ${page}/`);
       else if (isShown(line, config)) say(`  ${host.name} agent: ${line}`);
     });
     const [code] = (await once(agent, "exit")) as [number | null];
-    if (!end.aborted) throw new Error(`the agent of ${host.name} ended with exit code ${code}`);
+    if (!end.aborted && !killed.has(agent))
+      throw new Error(`the agent of ${host.name} ended with exit code ${code}`);
   };
-  const story = async (engine: DockerStandIn | undefined): Promise<void> => {
+  const restarts: Promise<void>[] = [];
+  const story = async (host: Host, index: number): Promise<void> => {
+    const { simulated: engine } = host;
     if (engine === undefined) return;
+    const agent = {
+      kill() {
+        const running = agents[index] as ChildProcess;
+        killed.add(running);
+        running.kill("SIGKILL");
+      },
+      start() {
+        agents[index] = startAgent(host, route53, folder, config);
+        restarts.push(follow(agents[index], host).catch(stop.fail));
+      },
+    };
     // An agent that is stopped while it starts never opens its stream.
     await Promise.race([engine.untilStreams(1), ended]);
     const scene = (line: string) => say(`* ${line}`);
-    await playStory({ engine, tell: scene, clock, random, stop: end }).catch(ignoreStop(end));
+    await playStory({ engine, agent, tell: scene, clock, random, stop: end }).catch(
+      ignoreStop(end),
+    );
   };
   const timer = async (): Promise<void> => {
     if (config.for === 0) await ended;
@@ -103,18 +117,24 @@ export async function tell(config: SandboxConfig, surroundings: Surroundings): P
   };
   await together(stop, [
     ...hosts.map((host, index) => follow(agents[index] as ChildProcess, host)),
-    ...hosts.map(({ simulated }) => story(simulated)),
+    ...hosts.map(story),
     timer(),
   ]);
+  await Promise.all(restarts);
 
   sumUp(route53, landed);
-  await Promise.all([
-    ...hosts.map(({ ecs }) => ecs.close()),
-    ...hosts.map(({ simulated }) => simulated?.close()),
-    dns.close(),
-    route53.close(),
-  ]);
+  const servers = [...hosts.flatMap(({ ecs, simulated }) => [ecs, simulated]), dns, route53];
+  await Promise.all(servers.map((server) => server?.close()));
   await rm(folder, { recursive: true, force: true });
+}
+
+/** Writes a line with the time since now before it. */
+function teller(clock: Surroundings["clock"]): (line: string) => void {
+  const startedMs = clock.now();
+  return (line) => {
+    const seconds = ((clock.now() - startedMs) / 1000).toFixed(1).padStart(6);
+    process.stdout.write(`${seconds} s  ${line}\n`);
+  };
 }
 
 /** The port asked for, or any that is free when it is taken. */
@@ -124,6 +144,17 @@ async function listen(options: DnsServerOptions): Promise<DnsServer> {
   } catch {
     return await dnsServer({ ...options, port: 0 });
   }
+}
+
+/** This machine's engine, where it is wanted and in reach, and a simulated one, unless only the other is wanted. */
+async function hostsOf(
+  config: SandboxConfig,
+  env: Surroundings["env"],
+  folder: string,
+): Promise<readonly Host[]> {
+  const docker = config.engine === "simulated" ? undefined : await dockerHost(env, config.engine);
+  const real = docker === undefined ? [] : [docker];
+  return config.engine === "docker" ? real : [...real, await simulatedHost(folder, real.length)];
 }
 
 async function dockerHost(
@@ -192,16 +223,21 @@ function startAgent(
     stdio: ["ignore", "pipe", "inherit"],
     env: {
       ...host.environment,
-      AWS_ENDPOINT_URL_ROUTE_53: route53.url,
-      AWS_REGION: "eu-west-1",
-      AWS_EC2_METADATA_DISABLED: "true",
-      AWS_ACCESS_KEY_ID: "sandbox",
-      AWS_SECRET_ACCESS_KEY: "sandbox",
-      AWS_CONFIG_FILE: "/dev/null",
-      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+      ...sandboxAws(route53),
     },
   });
 }
+
+/** What leads the AWS SDK to the stand-ins, and to nothing else. */
+const sandboxAws = (route53: Route53StandIn): Readonly<Record<string, string>> => ({
+  AWS_ENDPOINT_URL_ROUTE_53: route53.url,
+  AWS_REGION: "eu-west-1",
+  AWS_EC2_METADATA_DISABLED: "true",
+  AWS_ACCESS_KEY_ID: "sandbox",
+  AWS_SECRET_ACCESS_KEY: "sandbox",
+  AWS_CONFIG_FILE: "/dev/null",
+  AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+});
 
 /** Of an agent's log: what it would log at the sandbox's own level, but for what the sandbox itself tells of. */
 function isShown(line: string, { logLevel }: SandboxConfig): boolean {
@@ -210,23 +246,56 @@ function isShown(line: string, { logLevel }: SandboxConfig): boolean {
   return logLevels.slice(0, least + 1).some((one) => one === level);
 }
 
-function introduce(hosts: readonly Host[], dns: DnsServer): void {
-  const real = hosts.find(({ simulated }) => simulated === undefined);
+function introduce(hosts: readonly Host[], dns: DnsServer, route53: Route53StandIn): void {
+  const dig = (name: string) =>
+    `    dig @${dns.address} -p ${dns.port} ${name}.${ZONE.name} +short`;
   const lines = [
-    `The zone ${ZONE.name} is empty; ${hosts.length === 1 ? "one agent keeps" : "two agents keep"} it.`,
-    ...hosts.map(({ name, simulated }) =>
-      simulated === undefined
-        ? `  ${name}: this machine's engine. Label any container and see it appear:\n    docker run --rm --label ${SERVICE_NAME_LABEL}=hello <image>`
-        : `  ${name}: an engine that plays a little story.`,
-    ),
-    ...(real === undefined
-      ? ["  No Docker engine is in reach, so all containers are simulated."]
-      : []),
-    "Ask the zone, from another terminal:",
-    `    dig @${dns.address} -p ${dns.port} ${real === undefined ? "web" : "hello"}.${ZONE.name} +short`,
+    `The zone ${ZONE.name} is empty; ${hosts.length === 1 ? "one agent keeps" : "two agents keep"} it. After each change the demo asks it.`,
     "",
   ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+  for (const { name, simulated, ecs, environment } of hosts) {
+    if (simulated === undefined) {
+      lines.push(
+        `${name}: this machine's engine. Label a container, and ask for it, in another terminal:`,
+        `    docker run --rm -d --label ${SERVICE_NAME_LABEL}=hello busybox sleep 60`,
+        dig("hello"),
+      );
+      continue;
+    }
+    const surroundings = Object.entries({ ...sandboxAws(route53), ...environment })
+      .map(([variable, value]) => `${variable}=${value}`)
+      .join(" ");
+    lines.push(
+      `${name}: an engine that plays a little story. Ask for a name of it, in another terminal:`,
+      dig("web"),
+      "  Or ask what its agent would change, and whether all is well (in the project's folder):",
+      `    export ${surroundings}`,
+      `    npm start --silent -- plan --hostedZoneId=${ZONE.id} --introspectionUrl=${ecs.url} --stateDir=/tmp`,
+      `    npm start --silent -- doctor --hostedZoneId=${ZONE.id} --introspectionUrl=${ecs.url} --stateDir=/tmp`,
+    );
+  }
+  if (hosts.every(({ simulated }) => simulated !== undefined)) {
+    lines.push("No Docker engine is in reach, so all containers are simulated.");
+  }
+  process.stdout.write(`${lines.join("\n")}\n\n`);
+}
+
+/** Asks the zone's name server for a name, and says what it answers; a name that is asked for already is not asked twice. */
+function asker(dns: DnsServer, say: (line: string) => void): (name: string) => void {
+  const resolver = new Resolver();
+  resolver.setServers([`${dns.address}:${dns.port}`]);
+  const asked = new Set<string>();
+  return (name) => {
+    if (asked.has(name)) return;
+    asked.add(name);
+    resolver
+      .resolve4(name.replace(/\.$/, ""))
+      .then(
+        (addresses) => say(`  ${name.replace(/\.$/, "")} is ${addresses.join(", ")}`),
+        () => say(`  ${name.replace(/\.$/, "")} has no address`),
+      )
+      .finally(() => asked.delete(name));
+  };
 }
 
 function describe({ action, record }: LandedChange, names: ReadonlyMap<string, string>): string {

@@ -70,18 +70,9 @@ export function lives({
   readonly withHealth: boolean;
 }): Lives {
   const table = new Map<ContainerId, Known>();
-  const ended = new Set<ContainerId>();
-  const looks = new Map<ContainerId, AbortController>();
+  const ends = toldEnds();
   const nothing: Known = { vitals: LIFELESS, signals: [] };
   let heardSoFar = 0;
-
-  const end = (id: ContainerId): void => {
-    ended.add(id);
-    const [oldest] = ended;
-    if (ended.size > MOST_ENDED && oldest !== undefined) ended.delete(oldest);
-    table.delete(id);
-    looks.get(id)?.abort();
-  };
 
   return {
     heard: () => heardSoFar,
@@ -93,10 +84,11 @@ export function lives({
           table.set(id, { ...known, signals: [...known.signals, event.signal].slice(-64) });
           return;
         case "die":
-          end(id);
+          ends.told(id);
+          table.delete(id);
           return;
         case "start":
-          ended.delete(id);
+          ends.isOver(id);
           // What was sent to the process before does not concern this one.
           table.set(id, { vitals: live(known.vitals, event), signals: [], startedAt: heardSoFar });
           return;
@@ -116,22 +108,7 @@ export function lives({
       const known = table.get(id);
       return known?.startedAt !== undefined && known.signals.length === 0;
     },
-    async unlessEnded(id, act) {
-      if (ended.has(id)) return undefined;
-      const look = new AbortController();
-      looks.set(id, look);
-      const { promise, resolve } = Promise.withResolvers<undefined>();
-      look.signal.addEventListener("abort", () => resolve(undefined), { once: true });
-      const acted = act(look.signal);
-      // Given up, it may still fail, and nobody is left to be told.
-      acted.catch(() => {});
-      try {
-        return await Promise.race([promise, acted]);
-      } finally {
-        if (looks.get(id) === look) looks.delete(id);
-      }
-    },
-    doubt: () => ended.clear(),
+    ...ends,
     see(id, container, heard = heardSoFar) {
       if (container?.running !== true) {
         // One that was started since is seen by the next look, with what it was sent.
@@ -159,6 +136,41 @@ export function lives({
         ...(isUnprobed && container.health === "unhealthy" && { isUnprobed }),
       });
       return { life: lifeOf(vitals), ...(stopping && { againInMs: leftMs }) };
+    },
+  };
+}
+
+/** The ends that were told, and the looks that one of them makes needless. */
+function toldEnds(): Pick<Lives, "unlessEnded" | "doubt"> & {
+  told(id: ContainerId): void;
+  /** It runs again. */
+  isOver(id: ContainerId): void;
+} {
+  const ended = new Set<ContainerId>();
+  const looks = new Map<ContainerId, AbortController>();
+  return {
+    told(id) {
+      ended.add(id);
+      const [oldest] = ended;
+      if (ended.size > MOST_ENDED && oldest !== undefined) ended.delete(oldest);
+      looks.get(id)?.abort();
+    },
+    isOver: (id) => void ended.delete(id),
+    doubt: () => ended.clear(),
+    async unlessEnded(id, act) {
+      if (ended.has(id)) return undefined;
+      const look = new AbortController();
+      looks.set(id, look);
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      look.signal.addEventListener("abort", () => resolve(undefined), { once: true });
+      const acted = act(look.signal);
+      // Given up, it may still fail, and nobody is left to be told.
+      acted.catch(() => {});
+      try {
+        return await Promise.race([promise, acted]);
+      } finally {
+        if (looks.get(id) === look) looks.delete(id);
+      }
     },
   };
 }

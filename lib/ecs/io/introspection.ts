@@ -147,20 +147,21 @@ export function ecsAgent(url: string): EcsAgent {
 }
 
 /**
- * The first of the candidates, in their order, that answers as an ECS agent does. All are asked at once, because one
- * behind a firewall that drops packets answers nothing until its time limit.
+ * The candidate that is the first to answer as an ECS agent does. All are asked at once and none is waited for, because
+ * one behind a firewall that drops packets answers nothing until its time limit.
  * Throws `Unavailable`, with what each of them said, when none does.
  */
 export async function findEcsAgent(urls: readonly string[]): Promise<FoundEcsAgent> {
-  const asked = await Promise.allSettled(
-    urls.map(async (url) => {
-      const agent = ecsAgent(url);
-      return { agent, ...(await agent.metadata()) };
-    }),
-  );
-  for (const one of asked) if (one.status === "fulfilled") return one.value;
-  const problems = asked.map((one) => (one.status === "rejected" ? causes(one.reason) : ""));
-  throw new Unavailable("the ECS agent", "was not found", { cause: problems.join("; ") });
+  const asked = urls.map(async (url) => {
+    const agent = ecsAgent(url);
+    return { agent, ...(await agent.metadata()) };
+  });
+  try {
+    return await Promise.any(asked);
+  } catch (error) {
+    const problems = (error as AggregateError).errors.map((one: unknown) => causes(one));
+    throw new Unavailable("the ECS agent", "was not found", { cause: problems.join("; ") });
+  }
 }
 
 function readTask({ Arn, KnownStatus, Containers }: z.output<typeof IntrospectedTask>) {

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type Clock, systemClock } from "../../kit/flow/clock.ts";
-import { type Fault, faultList, fitsPath } from "../faults.ts";
+import { latest } from "../../kit/latest.ts";
+import { type Fault, faultList, fitsPath, MOST_REQUESTS } from "../faults.ts";
 import {
   checkEventFilters,
   checkListFilters,
@@ -235,7 +236,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   const containers = new Map<string, ContainerState>();
   const buffer: Published[] = [];
   const streams = new Set<EventStream>();
-  const requests: DockerRequest[] = [];
+  const requests = latest<DockerRequest>(MOST_REQUESTS);
   const faults = faultList<Fault<DockerFaultKind>>();
   const eventListeners = new Set<(event: FilterableEvent) => void>();
   const streamListeners = new Set<(open: number) => void>();
@@ -461,7 +462,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
   // ── HTTP ──
 
   const record = (request: IncomingMessage, status: number): void => {
-    requests.push({
+    requests.add({
       method: request.method ?? "",
       path: request.url ?? "",
       at: clock.now(),
@@ -651,7 +652,7 @@ export const dockerStandIn = async (options: DockerStandInOptions): Promise<Dock
       eventListeners.add(listener);
       return () => void eventListeners.delete(listener);
     },
-    requests,
+    requests: requests.items,
     get openStreams() {
       return streams.size;
     },

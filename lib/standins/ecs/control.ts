@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { faultList } from "../faults.ts";
+import { latest } from "../../kit/latest.ts";
+import { faultList, MOST_REQUESTS } from "../faults.ts";
 import {
   answerTo,
   type ControlState,
@@ -63,7 +64,7 @@ export const denied = (operation: Operation): EcsError => ({
  * X-Amz-Target, with the rules of `ecs-control-rules.ts`. `state` is asked at each request.
  */
 export async function ecsControlStandIn(state: () => ControlState): Promise<EcsControlStandIn> {
-  const requests: ControlRequest[] = [];
+  const requests = latest<ControlRequest>(MOST_REQUESTS);
   const listeners: ((request: ControlRequest) => void)[] = [];
   const faults = faultList<ControlFault>();
 
@@ -81,11 +82,11 @@ export async function ecsControlStandIn(state: () => ControlState): Promise<EcsC
     const fault = faults.next(fits({ operation, ...asked }));
     const judged = fault === undefined ? answer : { ok: false as const, error: fault.error };
     const request = { operation, ...asked, result: judged.ok ? "ok" : judged.error.code };
-    requests.push(request);
+    requests.add(request);
     for (const listener of listeners) listener(request);
     response.writeHead(judged.ok ? 200 : judged.error.status, {
       "content-type": "application/x-amz-json-1.1",
-      "x-amzn-requestid": `00000000-0000-4000-8000-${String(requests.length).padStart(12, "0")}`,
+      "x-amzn-requestid": `00000000-0000-4000-8000-${String(requests.count()).padStart(12, "0")}`,
     });
     // The protocol's form of an error (Smithy, AWS JSON 1.1: `__type`, and the text as `message`).
     response.end(
@@ -109,7 +110,7 @@ export async function ecsControlStandIn(state: () => ControlState): Promise<EcsC
 
   return {
     url: `http://127.0.0.1:${port}`,
-    requests,
+    requests: requests.items,
     fail: faults.add,
     clearFaults: faults.clear,
     onRequest: (listener) => void listeners.push(listener),

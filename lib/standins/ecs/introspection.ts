@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { posix } from "node:path";
 import { type Clock, systemClock } from "../../kit/flow/clock.ts";
-import { type Fault, faultList, fitsPath } from "../faults.ts";
+import { latest } from "../../kit/latest.ts";
+import { type Fault, faultList, fitsPath, MOST_REQUESTS } from "../faults.ts";
 import type {
   IntrospectionMetadata,
   IntrospectionTask,
@@ -124,7 +125,7 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
     ContainerInstanceArn: registeredAs,
     Version: options.version ?? "Amazon ECS Agent - v1.105.1 (*a8b3e7d3)",
   });
-  const requests: EcsAgentRequest[] = [];
+  const requests = latest<EcsAgentRequest>(MOST_REQUESTS);
   const listeners = new Set<(path: string) => void>();
   const faults = faultList<EcsAgentFault>();
   let closing = new AbortController();
@@ -158,7 +159,7 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
 
   const record = (request: IncomingMessage, status: number): void => {
     const { method = "", url: path = "" } = request;
-    requests.push({ method, path, status, at: clock.now() });
+    requests.add({ method, path, status, at: clock.now() });
   };
 
   const send = (response: ServerResponse, { status, type, body, headers }: Answer): void => {
@@ -213,7 +214,7 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
 
   return {
     url: `http://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
-    requests,
+    requests: requests.items,
     onRequest(listener) {
       const own = (path: string): void => listener(path);
       listeners.add(own);

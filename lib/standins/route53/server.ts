@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { type Clock, systemClock } from "../../kit/flow/clock.ts";
+import { latest } from "../../kit/latest.ts";
+import { MOST_REQUESTS } from "../faults.ts";
 import {
   type Action,
   applyBatch,
@@ -287,7 +289,7 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
   }
   /** When each change took effect, by change id. */
   const changedAt = new Map<string, number>();
-  const requests: RequestSeen[] = [];
+  const requests = latest<RequestSeen>(MOST_REQUESTS);
   const faults: { fault: Fault; left: number }[] = [];
   const landed = listenerSet<[readonly LandedChange[]]>();
   const seen = listenerSet<[RequestSeen, RequestPhase]>();
@@ -460,15 +462,16 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
       changes: parsed?.ok ? parsed.changes.length : 0,
       result: "pending",
     };
-    const index = requests.push(arrived) - 1;
+    requests.add(arrived);
+    const index = requests.count() - 1;
     const concluded = (result: string): void => {
       const request = { ...arrived, result };
-      requests[index] = request;
+      requests.replace(arrived, request);
       seen.tell(request, "answered");
     };
     const hangs = (result: "hang" | "hang-after"): void => {
       const request = { ...arrived, result };
-      requests[index] = request;
+      requests.replace(arrived, request);
       response.once("close", () => seen.tell(request, "given up"));
     };
     const fault = takeFault(operation);
@@ -528,7 +531,7 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
 
   return {
     url: `http://127.0.0.1:${port}`,
-    requests,
+    requests: requests.items,
     records: (zoneId) => hostedAs(zoneId).records,
     edit,
     seed(zoneId, records) {

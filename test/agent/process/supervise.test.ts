@@ -48,6 +48,35 @@ function supervised(run?: (stop: Stop) => Promise<void> | Promise<Answer>) {
   };
 }
 
+describe("what comes from outside of the work", () => {
+  it("a signal that came before anybody supervised counts like any other", async () => {
+    const signals = new EventEmitter();
+    const ending = await supervise(
+      async (stop) => {
+        expect(stop.wasAsked()).toBe(true);
+      },
+      {
+        signals,
+        early: ["SIGTERM"],
+        clock: fakeClock(),
+        drainMs: 25_000,
+        onStop: () => {},
+      },
+    );
+    expect(ending).toEqual({ code: 0, why: "asked to stop" });
+  });
+
+  it("an error that nobody caught ends in a drain, and the process with 1", async () => {
+    const { signals, stops, work, ended } = supervised();
+    const defect = new TypeError("x is not a function");
+    signals.emit("uncaughtException", defect);
+    expect(stops).toEqual([{ why: "failed", cause: defect }]);
+    signals.emit("uncaughtException", new Error("a second one"));
+    work.resolve();
+    expect(await ended).toEqual({ code: 1, why: "failed", cause: defect });
+  });
+});
+
 describe("how a process ends", () => {
   it("with 0 when its work is done", async () => {
     const { ended, stops } = supervised(async () => {});

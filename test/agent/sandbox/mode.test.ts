@@ -1,4 +1,6 @@
+import { execFile } from "node:child_process";
 import { Resolver } from "node:dns/promises";
+import { promisify } from "node:util";
 import { expect, it } from "@jest/globals";
 import { State } from "../../../agent/host/state.ts";
 import { startAgent } from "../../support/agent-process.ts";
@@ -14,7 +16,7 @@ const startDemo = (...flags: readonly string[]) =>
 it("the demo shows a zone to ask and its agent's status page, both of which answer, and ends with 0", async () => {
   const demo = startDemo();
   const server = await demo.untilPrinted(/^ +dig @127\.0\.0\.1 -p (\d+) web\.sandbox\.internal /);
-  const page = await demo.untilPrinted(/simulated: .* (http:\/\/127\.0\.0\.1:\d+\/)$/);
+  const page = await demo.untilPrinted(/simulated: its page: (http:\/\/127\.0\.0\.1:\d+\/)$/);
   await demo.untilPrinted(/ (\+) web\.sandbox\.internal /);
 
   const resolver = new Resolver();
@@ -25,6 +27,19 @@ it("the demo shows a zone to ask and its agent's status page, both of which answ
   expect(await (await fetch(page)).text()).toMatch(/^<!doctype html>/i);
   const state = State.parse(await (await fetch(new URL("v1/state", page))).json());
   expect(state).toMatchObject({ zone: { name: "sandbox.internal" }, health: { ok: true } });
+
+  // What it prints to copy works, in a shell as it stands.
+  const variables = await demo.untilPrinted(/^ +export (.*)$/);
+  const plan = await demo.untilPrinted(/^ +(npm start --silent -- plan .*)$/);
+  const { stdout } = await promisify(execFile)("sh", [
+    "-c",
+    `export ${variables}; ${plan} || [ $? = 3 ]`,
+  ]);
+  expect(stdout).toMatch(/sandbox\.internal/);
+  // The zone is asked by the demo itself, too; and the agent that is killed comes back and repairs it.
+  await demo.untilPrinted(/ (web\.sandbox\.internal is 10\.0\.0\.\d+)$/);
+  await demo.untilPrinted(/(kill -9 of the agent)/);
+  await demo.untilPrinted(/ - (web\.sandbox\.internal) /);
 
   demo.kill("SIGTERM");
   expect(await demo.exit()).toEqual({ code: 0, signal: null });

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { asContainerId, type ContainerId } from "../../../../lib/docker/container.ts";
 import { ecsAgent, findEcsAgent } from "../../../../lib/ecs/io/introspection.ts";
@@ -224,10 +225,8 @@ describe("findEcsAgent", () => {
     await using stack = new AsyncDisposableStack();
     const servers = [];
     for (const host of ["127.0.0.1", "127.0.0.2", "127.0.0.3"]) {
-      // The first is the slowest: the order of the candidates decides, not that of their answers.
-      const latencyMs = servers.length === 0 ? 100 : 0;
       const cluster = `at-${servers.length}`;
-      const server = await standIn({ tasks: () => [], host, cluster, latencyMs });
+      const server = await standIn({ tasks: () => [], host, cluster });
       stack.defer(() => server.close());
       servers.push(server);
     }
@@ -239,16 +238,29 @@ describe("findEcsAgent", () => {
     };
   };
 
-  it("takes the first candidate that answers as an ECS agent does", async () => {
+  it("takes the first that answers as an ECS agent does", async () => {
     await using one = await three();
-    expect(await findEcsAgent(one.urls)).toMatchObject({
-      cluster: "at-0",
-      agent: { url: one.urls[0] },
-    });
     await one.servers[0]?.close();
-    expect(await findEcsAgent(one.urls)).toMatchObject({ cluster: "at-1" });
     one.servers[1]?.fail({ kind: { status: 200, body: "hello" } });
-    expect(await findEcsAgent(one.urls)).toMatchObject({ cluster: "at-2" });
+    expect(await findEcsAgent(one.urls)).toMatchObject({
+      cluster: "at-2",
+      agent: { url: one.urls[2] },
+    });
+  });
+
+  it("does not wait for one that says nothing, as behind a firewall that drops packets", async () => {
+    await using one = await three();
+    const silent = createServer();
+    const sockets: Socket[] = [];
+    silent.on("connection", (socket) => sockets.push(socket.on("error", () => {})));
+    await new Promise<void>((resolve) => void silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const found = await findEcsAgent([`http://127.0.0.1:${port}`, ...one.urls.slice(0, 1)]);
+    expect(found).toMatchObject({ cluster: "at-0" });
+    // It was asked, and nobody has given it up yet.
+    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([false]);
+    for (const socket of sockets) socket.destroy();
+    silent.close();
   });
 
   it("throws Unavailable with what each of them said when none does", async () => {

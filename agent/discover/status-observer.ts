@@ -3,19 +3,19 @@ import { engineCheck } from "../../lib/docker/flow/engine-check.ts";
 import { causes } from "../../lib/kit/failure.ts";
 import { overdueAfter } from "../../lib/route53/overdue.ts";
 import type { ChangeState } from "../host/state.ts";
+import { lazyMetrics } from "../page/lazy-metrics.ts";
 import type { Metrics } from "../page/metrics.ts";
 import type { StatusAddress } from "../page/status-address.ts";
 import { type StatusServer, statusServer } from "../page/status-server.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { version } from "../process/version.ts";
 import type { DiscoverConfig } from "./config.ts";
-import { counted, type Request } from "./counted.ts";
-import { figures } from "./figures.ts";
+import { counted, type Request } from "./count-requests.ts";
 import { problemsOf } from "./health.ts";
-import type { MetricName } from "./metrics.ts";
-import { type Observation, observation } from "./observe.ts";
+import { type MetricName, metricTable } from "./metrics.ts";
 import type { Observer } from "./observer.ts";
 import { page } from "./page/page.ts";
+import { type Observation, observation } from "./status-model.ts";
 
 /** The agent before this one may still hold the port for as long as its drain takes. */
 const BIND_AGAIN_MS = 1_000;
@@ -30,7 +30,7 @@ export function status(
 ): Observer {
   const patienceMs = patience * 1000;
   const known = observation({ clock, unixMs: Date.now, version: version(), dryRun, workers });
-  const counts = figures();
+  const counts = lazyMetrics<MetricName>(metricTable);
   let server: StatusServer | undefined;
   let engineProblem: () => Promise<string | undefined> = async () => undefined;
 

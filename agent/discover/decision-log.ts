@@ -16,7 +16,7 @@ import type { DiscoverConfig } from "./config.ts";
 export type Why = (change: Change) => Cause | undefined;
 
 /** What discover says of its work: each decision once, where it is made known to people. */
-export interface Tell {
+export interface DecisionLog {
   seen(id: ContainerId, seen: Seen): void;
   wrote(report: WriterReport, why: Why): void;
   /** Names that only unhealthy containers of this host serve. */
@@ -44,7 +44,7 @@ const SOURCES: Readonly<Record<Extract<Desired, { kind: "serve" }>["source"], st
 /** Tells of something at once, or, of the same again, summed up; see `summed`. */
 export type SumUp = (what: string, tell: (again: Again | undefined) => void) => void;
 
-export function tell(
+export function decisionLog(
   log: Log,
   {
     dryRun,
@@ -55,7 +55,7 @@ export function tell(
     readonly zoneName: string;
     readonly sumUp: SumUp;
   },
-): Tell {
+): DecisionLog {
   const told = new Map<ContainerId, string>();
   const lives = new Map<ContainerId, Life>();
   const skips = new Map<string, number>();

@@ -51,7 +51,7 @@ export function containersOf(
     inspect: docker.inspect,
     taskOf: agent.taskOf,
     lives: known,
-    hostAddresses: once(async () => config.hostAddress ?? (await edges.hostAddresses())),
+    hostAddresses: shared(async () => config.hostAddress ?? (await edges.hostAddresses()), clock),
     rules: {
       zoneName,
       owner,
@@ -83,11 +83,24 @@ export function containersOf(
   };
 }
 
-/** What `ask` gives, asked for when it is needed first, and asked for again only while it gives nothing. */
-function once(ask: () => Promise<Addresses>): () => Promise<Addresses> {
-  let known: Addresses = {};
-  return async () => {
-    if (Object.keys(known).length === 0) known = await ask();
-    return known;
+/** So long nobody asks again where there was no answer: instance metadata out of reach takes a second to say so. */
+const NONE_MS = 30_000;
+
+/** Calls `ask` on first use and keeps the first answer that holds an address. All who wait share one question. */
+function shared(ask: () => Promise<Addresses>, clock: Clock): () => Promise<Addresses> {
+  let last: { readonly answer: Promise<Addresses>; untilMs: number } | undefined;
+  return () => {
+    if (last !== undefined && clock.now() < last.untilMs) return last.answer;
+    const asked = { answer: ask(), untilMs: Number.POSITIVE_INFINITY };
+    last = asked;
+    asked.answer.then(
+      (addresses) => {
+        if (Object.keys(addresses).length === 0) asked.untilMs = clock.now() + NONE_MS;
+      },
+      () => {
+        asked.untilMs = 0;
+      },
+    );
+    return asked.answer;
   };
 }

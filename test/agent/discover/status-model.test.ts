@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { observation } from "../../../agent/discover/observe.ts";
+import { observation } from "../../../agent/discover/status-model.ts";
 import { State } from "../../../agent/host/state.ts";
 import type { Desired } from "../../../lib/discovery/desired.ts";
 import type { Life } from "../../../lib/docker/life.ts";

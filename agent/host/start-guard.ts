@@ -7,7 +7,10 @@ import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 /** Deletes that a start must not send unless it is told to, and why, as one sentence. */
 export interface DoubtfulDeletes {
   readonly deletes: readonly Change[];
+  /** Of a start that ends as soon as the zone is right: nobody would be there to see the ECS agent agree. */
   readonly refusal: string;
+  /** Of any other, which keeps them and serves all else. */
+  readonly holding: string;
 }
 
 /**
@@ -42,5 +45,6 @@ export async function doubtfulDeletes(
     : {
         deletes: unconfirmed,
         refusal: `the start is refused: it ${refusal}. If that is right, start once with --force`,
+        holding: `held back: it ${refusal}. They go once it agrees; --force deletes them at once`,
       };
 }

@@ -22,8 +22,8 @@ import {
   STATE_SCHEMA_VERSION,
   type State,
 } from "../host/state.ts";
-import type { Request } from "./counted.ts";
-import { EVERYDAY, type Why } from "./tell.ts";
+import type { Request } from "./count-requests.ts";
+import { EVERYDAY, type Why } from "./decision-log.ts";
 
 const MOST_CHANGES = 50;
 const MOST_ERRORS = 20;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { tell } from "../../../agent/discover/tell.ts";
+import { decisionLog } from "../../../agent/discover/decision-log.ts";
 import type { Log, LogFields, LogLevel } from "../../../agent/process/log.ts";
 import { logFields } from "../../../agent/process/log-fields.ts";
 import type { Desired } from "../../../lib/discovery/desired.ts";
@@ -31,7 +31,7 @@ function recorded({ dryRun = false } = {}) {
   };
   const clock = fakeClock();
   const sumUp = summed<string>({ clock, windowMs: 60_000, stop: new AbortController().signal });
-  const said = tell(log, { dryRun, allUnhealthy: "keep", zoneName: ZONE, sumUp });
+  const said = decisionLog(log, { dryRun, allUnhealthy: "keep", zoneName: ZONE, sumUp });
   return {
     ...said,
     clock,
