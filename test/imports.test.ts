@@ -311,17 +311,12 @@ const SENT_AS_TEXT =
   "it is sent to the browser as its own source text, so it can call nothing outside of itself";
 const LONG_FILES: Readonly<Record<string, string>> = {
   "agent/discover/page/client.ts": SENT_AS_TEXT,
-  "agent/discover/status-model.ts": "memory and rendering of one state",
   "lib/standins/docker/engine.ts": "the engine's API, path by path",
   "lib/standins/docker/state.ts": "the engine's containers",
   "lib/standins/route53/rules.ts": "Route 53's rules with their sources",
   "lib/standins/route53/server.ts": "Route 53's API, path by path",
 };
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
-  "agent/discover/mode.ts": "the wiring",
-  "agent/discover/status-model.ts": "one memory, many readers",
-  "agent/discover/status-observer.ts": "one observer",
-  "agent/discover/decision-log.ts": "the log, event by event",
   "agent/doctor/mode.ts": "the wiring",
   "agent/discover/page/client.ts": SENT_AS_TEXT,
   "agent/page/mode-page-client.ts": SENT_AS_TEXT,

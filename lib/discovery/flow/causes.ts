@@ -22,6 +22,8 @@ export interface Causes {
   of(change: Pick<Change, "record">): Cause | undefined;
   /** They landed, or nothing is left to send: their causes are told. */
   done(changes: readonly Pick<Change, "record">[] | "all"): void;
+  /** Somebody else changed what the zone holds under the name: what is repaired there has no cause here. */
+  drifted(name: string): void;
 }
 
 /** Ends as the table of containers does; what is never asked for again must not stay either. */
@@ -71,6 +73,9 @@ export function causes({ clock }: { readonly clock: Clock }): Causes {
       if (cause === undefined) return undefined;
       const { sinceMs, ...rest } = cause;
       return { ...rest, seconds: (clock.now() - sinceMs) / 1000 };
+    },
+    drifted(name) {
+      for (const key of known.keys()) if (key.startsWith(`${name} `)) known.delete(key);
     },
     done(changes) {
       if (changes === "all") known.clear();

@@ -45,10 +45,23 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
   const outages = patience<OutsideSystem>({ ...options, limitMs: patienceMs });
   const unsure = patience<ContainerId>({ ...options, limitMs: patienceMs });
 
-  const missed = (error: Unavailable): number => {
+  /** Those who ask again, by whom they ask: an outage that nobody waits for any more is over. */
+  const waiting = new Map<OutsideSystem, Set<ContainerId>>();
+  const missed = (id: ContainerId, error: Unavailable): number => {
     const againInMs = outages.miss(error.system);
     if (againInMs === undefined) throw outOfPatience(error, patienceMs);
+    waiting.set(error.system, (waiting.get(error.system) ?? new Set()).add(id));
     return againInMs;
+  };
+  const answered = (system: OutsideSystem): void => {
+    waiting.delete(system);
+    outages.hit(system);
+  };
+  const waitsNoMore = (id: ContainerId): void => {
+    unsure.hit(id);
+    for (const [system, ids] of waiting) {
+      if (ids.delete(id) && ids.size === 0) answered(system);
+    }
   };
 
   return async (id) => {
@@ -59,17 +72,17 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
     early?.catch(() => {});
     const found = await lives.unlessEnded(id, (ended) => ask(() => inspect(id, ended)));
     if (found === undefined) {
-      unsure.hit(id);
+      waitsNoMore(id);
       return { life: "dead", desired: ENDED };
     }
-    if (found.problem !== undefined) return { againInMs: missed(found.problem) };
-    outages.hit("Docker");
+    if (found.problem !== undefined) return { againInMs: missed(id, found.problem) };
+    answered("Docker");
     const container = found.answer;
 
     const { life, againInMs: graceMs } = lives.see(id, container, heard);
     const claim = claimOf(container, life, rules);
     if (claim.kind === "absent") {
-      unsure.hit(id);
+      waitsNoMore(id);
       return {
         ...(container && { container }),
         life,
@@ -84,10 +97,10 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       const task = await (early ?? ask(() => taskOf(id)));
       if (task.problem === undefined) {
         answer = task.answer;
-        outages.hit("the ECS agent");
+        answered("the ECS agent");
       } else {
         answer = { kind: "unavailable", problem: causes(task.problem) };
-        againInMs = missed(task.problem);
+        againInMs = missed(id, task.problem);
       }
     }
     let desired = desiredOf(claim, answer, rules);

@@ -22,6 +22,32 @@ export interface EngineCheckOptions {
   readonly listLimitMs: number;
 }
 
+/** What a list of the engine's is compared with. */
+export type Told = Pick<EngineCheckOptions, "knows" | "takenToRun" | "clock"> & {
+  /** The running containers. */
+  readonly running: () => Promise<readonly ContainerId[]>;
+};
+
+/**
+ * How many containers the engine's list and its stream disagree about: listed and never heard of, or taken to run and not
+ * listed, and still so a moment later. 0 when the stream tells what happens. Rejects as `running` does.
+ */
+export async function strangers({ running, knows, takenToRun, clock }: Told): Promise<number> {
+  const once = async (): Promise<ReadonlySet<ContainerId>> => {
+    const before = takenToRun();
+    const listed = new Set(await running());
+    const now = new Set(takenToRun());
+    const unheard = [...listed].filter((id) => !knows(id));
+    const ended = before.filter((id) => now.has(id) && !listed.has(id));
+    return new Set([...unheard, ...ended]);
+  };
+  const first = await once();
+  if (first.size === 0) return 0;
+  await clock.sleep(HEARD_WITHIN_MS);
+  const second = await once();
+  return [...first].filter((id) => second.has(id)).length;
+}
+
 /**
  * Whether the engine answers, and whether its stream of events tells what happens: an open stream alone proves neither,
  * because it holds no heartbeat. Asks the engine only when somebody wants to know. A container that is listed and was
@@ -34,23 +60,14 @@ export function engineCheck(options: EngineCheckOptions): () => Promise<string |
   let last: { readonly answer: Promise<string | undefined>; endedMs?: number } | undefined;
   let unlistedSinceMs: number | undefined;
 
-  /** Containers that the list and the stream disagree about. */
-  const strangers = async (): Promise<ReadonlySet<ContainerId>> => {
-    const before = takenToRun();
-    const listed = new Set(await running(ANSWER_LIMIT_MS));
-    const now = new Set(takenToRun());
-    const unheard = [...listed].filter((id) => !knows(id));
-    const ended = before.filter((id) => now.has(id) && !listed.has(id));
-    return new Set([...unheard, ...ended]);
+  const listed = async (): Promise<readonly ContainerId[]> => {
+    const ids = await running(ANSWER_LIMIT_MS);
+    unlistedSinceMs = undefined;
+    return ids;
   };
   const streamProblem = async (): Promise<string | undefined> => {
     try {
-      const first = await strangers();
-      unlistedSinceMs = undefined;
-      if (first.size === 0) return undefined;
-      await clock.sleep(HEARD_WITHIN_MS);
-      const second = await strangers();
-      const count = [...first].filter((id) => second.has(id)).length;
+      const count = await strangers({ running: listed, knows, takenToRun, clock });
       if (count === 0) return undefined;
       const what = count === 1 ? "container that has" : "containers that have";
       return `Docker's event stream has stalled: it told nothing of ${count} ${what} started or ended`;

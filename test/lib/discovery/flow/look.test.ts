@@ -230,6 +230,17 @@ describe("an outage", () => {
     expect((await lookAt()).againInMs).toBe(100);
   });
 
+  it("that nobody waits for any more is over: a later failure begins another", async () => {
+    const { lookAt, say, known, clock } = bench();
+    say.taskOf = down("the ECS agent");
+    await lookAt();
+    known.hear(id, { kind: "die" });
+    await lookAt();
+    await clock.advance(300_000);
+    known.hear(id, { kind: "start" });
+    expect((await lookAt()).againInMs).toBe(100);
+  });
+
   it("what waiting can't mend ends it at once", async () => {
     const { lookAt, say } = bench();
     say.inspect = async () => {
