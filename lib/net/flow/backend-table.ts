@@ -103,16 +103,8 @@ export function backendTable({
 
   return {
     set(backends) {
-      const wanted = new Map(backends.map((backend) => [backendKey(backend), backend]));
-      for (const backend of [...known.values()]) {
-        if (wanted.has(backend.key)) continue;
-        backend.listed = false;
-        forgetUnused(backend);
-      }
-      for (const [key, backend] of wanted) {
-        const old = known.get(key);
-        known.set(key, old === undefined ? fresh(key, backend, downKeys) : relisted(old, backend));
-      }
+      relist(known, backends, downKeys);
+      for (const backend of [...known.values()]) forgetUnused(backend);
       changed();
     },
     setDown(keys) {
@@ -147,6 +139,20 @@ export function backendTable({
       changed();
     },
   };
+}
+
+/** Marks who is in the list and who is no longer, and adds who is new. */
+function relist(
+  known: Map<string, Known>,
+  backends: readonly Backend[],
+  down: ReadonlySet<string>,
+): void {
+  for (const backend of known.values()) backend.listed = false;
+  for (const backend of backends) {
+    const key = backendKey(backend);
+    const old = known.get(key);
+    known.set(key, old === undefined ? fresh(key, backend, down) : relisted(old, backend));
+  }
 }
 
 const fresh = (key: string, backend: Backend, down: ReadonlySet<string>): Known => ({

@@ -39,6 +39,7 @@ export interface Relays {
 
 /** One client and the backend that it talks to. */
 interface Connection {
+  readonly port: Port;
   readonly client: End;
   /** The one that is dialled or connected; those before it are no longer listened to. */
   server: End | undefined;
@@ -48,17 +49,18 @@ interface Connection {
   isConnected: boolean;
   /** A byte of the client has gone to the backend: no other one may get the rest. */
   hasSent: boolean;
-  readonly owner: Owner;
 }
 
-/** What the listeners need, which are one function each for all connections: a closure for each would cost more memory. */
-interface Owner {
-  readonly touched: (connection: Connection) => void;
-  readonly connected: (connection: Connection) => void;
-  readonly failed: (connection: Connection, problem: string, own: boolean) => void;
-  readonly closed: (connection: Connection) => void;
+/** What the connections of one port have in common. */
+interface Port extends Options {
+  readonly open: Set<Connection>;
+  readonly counts: { accepted: number; givenUp: number; rescued: number };
+  readonly dialling: Deadlines<Connection>;
+  readonly young: Deadlines<Connection>;
+  readonly idle: Deadlines<Connection> | undefined;
 }
 
+/** The listeners are one function each for all connections, and find theirs by this: closures would cost memory. */
 const CONNECTION = Symbol("connection");
 interface End extends Socket {
   [CONNECTION]: Connection;
@@ -67,142 +69,37 @@ interface End extends Socket {
 const NOBODY: readonly Known[] = [];
 
 export function relays(options: Options): Relays {
-  const { table, clock, connectTimeoutMs, idleTimeoutMs } = options;
-  const open = new Set<Connection>();
-  const counts = { accepted: 0, givenUp: 0, rescued: 0 };
-
-  const dialling = deadlines<Connection>({
-    clock,
-    limitMs: connectTimeoutMs,
-    onDue: (connection) => {
-      connection.server?.destroy();
-      owner.failed(connection, `no answer within ${connectTimeoutMs} ms`, false);
-    },
-  });
-  const young = deadlines<Connection>({
-    clock,
-    limitMs: KEEP_ALIVE_MS,
-    onDue({ client, server }) {
-      client.setKeepAlive(true, KEEP_ALIVE_MS);
-      server?.setKeepAlive(true, KEEP_ALIVE_MS);
-    },
-  });
-  const idle: Deadlines<Connection> | undefined =
-    idleTimeoutMs === undefined
-      ? undefined
-      : deadlines<Connection>({ clock, limitMs: idleTimeoutMs, onDue: reset });
-
-  const owner: Owner = {
-    touched: (connection) => idle?.add(connection),
-    connected(connection) {
-      const { client, server, backend, tried } = connection;
-      if (server === undefined || backend === undefined) return;
-      dialling.remove(connection);
-      connection.isConnected = true;
-      backend.connections += 1;
-      backend.sockets.add(server);
-      if (tried.length > 0) counts.rescued += 1;
-      young.add(connection);
-      idle?.add(connection);
-      if (options.proxyProtocol === true) server.write(proxyHeader(endsOf(client)));
-      // It ended its half while nobody was there to be told.
-      if (client.readableEnded) server.end();
-      client.resume();
-    },
-    failed(connection, problem, own) {
-      const { client, backend } = connection;
-      dialling.remove(connection);
-      release(connection);
-      if (backend !== undefined && !own) {
-        table.failed(backend, problem);
-        options.onFailure?.(backend, problem);
-        connection.tried = [...connection.tried, backend];
-      }
-      if (client.destroyed) {
-        owner.closed(connection);
-        return;
-      }
-      client.pause();
-      if (own || connection.tried.length >= TRIES) giveUp(connection, problem);
-      else dial(connection);
-    },
-    closed(connection) {
-      const { client, server } = connection;
-      if (!client.closed || (server !== undefined && !server.closed)) return;
-      if (!open.delete(connection)) return;
-      release(connection);
-      dialling.remove(connection);
-      young.remove(connection);
-      idle?.remove(connection);
-      options.onEnd();
-    },
+  const { clock, connectTimeoutMs, idleTimeoutMs } = options;
+  const port: Port = {
+    ...options,
+    open: new Set(),
+    counts: { accepted: 0, givenUp: 0, rescued: 0 },
+    dialling: deadlines({
+      clock,
+      limitMs: connectTimeoutMs,
+      onDue(connection) {
+        connection.server?.destroy();
+        failed(connection, `no answer within ${connectTimeoutMs} ms`, false);
+      },
+    }),
+    young: deadlines({
+      clock,
+      limitMs: KEEP_ALIVE_MS,
+      onDue({ client, server }) {
+        client.setKeepAlive(true, KEEP_ALIVE_MS);
+        server?.setKeepAlive(true, KEEP_ALIVE_MS);
+      },
+    }),
+    idle:
+      idleTimeoutMs === undefined
+        ? undefined
+        : deadlines({ clock, limitMs: idleTimeoutMs, onDue: reset }),
   };
-
-  /** The connection is no longer the backend's. */
-  const release = (connection: Connection): void => {
-    const { backend, server } = connection;
-    connection.backend = undefined;
-    connection.server = undefined;
-    connection.isConnected = false;
-    if (backend === undefined) return;
-    backend.open -= 1;
-    if (server !== undefined && backend.sockets.delete(server)) {
-      backend.bytesSent += server.bytesWritten;
-      backend.bytesReceived += server.bytesRead;
-    }
-    table.left(backend);
-  };
-
-  const giveUp = (connection: Connection, problem: string): void => {
-    counts.givenUp += 1;
-    options.onGivenUp?.(problem);
-    connection.client.resetAndDestroy();
-  };
-
-  const dial = (connection: Connection): void => {
-    const backend = table.pick(connection.tried);
-    if (backend === undefined) {
-      giveUp(connection, "no task is there");
-      return;
-    }
-    backend.open += 1;
-    const { address: host, port } = backend;
-    const server = connect({ host, port, allowHalfOpen: true, noDelay: true }) as End;
-    server[CONNECTION] = connection;
-    connection.backend = backend;
-    connection.server = server;
-    server.on("connect", onServerConnect);
-    server.on("data", onServerData);
-    server.on("end", onServerEnd);
-    server.on("drain", onServerDrain);
-    server.on("error", onServerError);
-    server.on("close", onServerClose);
-    dialling.add(connection);
-  };
+  const { open, counts } = port;
 
   return {
-    start(socket) {
-      const client = socket as End;
-      const connection: Connection = {
-        client,
-        server: undefined,
-        backend: undefined,
-        tried: NOBODY,
-        isConnected: false,
-        hasSent: false,
-        owner,
-      };
-      client[CONNECTION] = connection;
-      counts.accepted += 1;
-      open.add(connection);
-      client.on("data", onClientData);
-      client.on("end", onClientEnd);
-      client.on("drain", onClientDrain);
-      client.on("error", onClientError);
-      client.on("close", onClientClose);
-      dial(connection);
-    },
-    lost: () => {
+    start: (client) => start(port, client as End),
+    lost() {
       counts.givenUp += 1;
       options.onGivenUp?.(
         "a connection could not be accepted: file descriptors or memory are short",
@@ -214,9 +111,117 @@ export function relays(options: Options): Relays {
       for (const connection of [...open]) reset(connection);
     },
     rest() {
-      for (const limit of [dialling, young, idle]) limit?.clear();
+      for (const limit of [port.dialling, port.young, port.idle]) limit?.clear();
     },
   };
+}
+
+function start(port: Port, client: End): void {
+  const connection: Connection = {
+    port,
+    client,
+    server: undefined,
+    backend: undefined,
+    tried: NOBODY,
+    isConnected: false,
+    hasSent: false,
+  };
+  client[CONNECTION] = connection;
+  port.counts.accepted += 1;
+  port.open.add(connection);
+  client.on("data", onClientData);
+  client.on("end", onClientEnd);
+  client.on("drain", onClientDrain);
+  client.on("error", onClientError);
+  client.on("close", onClientClose);
+  dial(connection);
+}
+
+function dial(connection: Connection): void {
+  const backend = connection.port.table.pick(connection.tried);
+  if (backend === undefined) {
+    giveUp(connection, "no task is there");
+    return;
+  }
+  backend.open += 1;
+  const { address: host, port } = backend;
+  const server = connect({ host, port, allowHalfOpen: true, noDelay: true }) as End;
+  server[CONNECTION] = connection;
+  connection.backend = backend;
+  connection.server = server;
+  server.on("connect", onServerConnect);
+  server.on("data", onServerData);
+  server.on("end", onServerEnd);
+  server.on("drain", onServerDrain);
+  server.on("error", onServerError);
+  server.on("close", onServerClose);
+  connection.port.dialling.add(connection);
+}
+
+function connected(connection: Connection): void {
+  const { client, server, backend, tried, port } = connection;
+  if (server === undefined || backend === undefined) return;
+  port.dialling.remove(connection);
+  connection.isConnected = true;
+  backend.connections += 1;
+  backend.sockets.add(server);
+  if (tried.length > 0) port.counts.rescued += 1;
+  port.young.add(connection);
+  port.idle?.add(connection);
+  if (port.proxyProtocol === true) server.write(proxyHeader(endsOf(client)));
+  // It ended its half while nobody was there to be told.
+  if (client.readableEnded) server.end();
+  client.resume();
+}
+
+/** The backend did not take the connection; `own` says that the fault is this process's. */
+function failed(connection: Connection, problem: string, own: boolean): void {
+  const { client, backend, port } = connection;
+  port.dialling.remove(connection);
+  release(connection);
+  if (backend !== undefined && !own) {
+    port.table.failed(backend, problem);
+    port.onFailure?.(backend, problem);
+    connection.tried = [...connection.tried, backend];
+  }
+  if (client.destroyed) {
+    closed(connection);
+    return;
+  }
+  client.pause();
+  if (own || connection.tried.length >= TRIES) giveUp(connection, problem);
+  else dial(connection);
+}
+
+function giveUp({ client, port }: Connection, problem: string): void {
+  port.counts.givenUp += 1;
+  port.onGivenUp?.(problem);
+  client.resetAndDestroy();
+}
+
+/** The connection is no longer the backend's. */
+function release(connection: Connection): void {
+  const { backend, server, port } = connection;
+  connection.backend = undefined;
+  connection.server = undefined;
+  connection.isConnected = false;
+  if (backend === undefined) return;
+  backend.open -= 1;
+  if (server !== undefined && backend.sockets.delete(server)) {
+    backend.bytesSent += server.bytesWritten;
+    backend.bytesReceived += server.bytesRead;
+  }
+  port.table.left(backend);
+}
+
+/** One of its two sockets has closed; with the second one the connection has ended. */
+function closed(connection: Connection): void {
+  const { client, server, port } = connection;
+  if (!client.closed || (server !== undefined && !server.closed)) return;
+  if (!port.open.delete(connection)) return;
+  release(connection);
+  for (const limit of [port.dialling, port.young, port.idle]) limit?.remove(connection);
+  port.onEnd();
 }
 
 function reset({ client, server, isConnected }: Connection): void {
@@ -240,13 +245,13 @@ function onClientData(this: Socket, chunk: Buffer): void {
   const connection = (this as End)[CONNECTION];
   connection.hasSent = true;
   if (connection.server?.write(chunk) === false) this.pause();
-  connection.owner.touched(connection);
+  connection.port.idle?.add(connection);
 }
 
 function onServerData(this: Socket, chunk: Buffer): void {
   const connection = (this as End)[CONNECTION];
   if (connection.client.write(chunk) === false) this.pause();
-  connection.owner.touched(connection);
+  connection.port.idle?.add(connection);
 }
 
 function onClientEnd(this: Socket): void {
@@ -268,7 +273,7 @@ function onServerDrain(this: Socket): void {
 
 function onServerConnect(this: Socket): void {
   const connection = (this as End)[CONNECTION];
-  if (connection.server === this) connection.owner.connected(connection);
+  if (connection.server === this) connected(connection);
 }
 
 function onClientError(this: Socket): void {
@@ -280,7 +285,7 @@ function onClientError(this: Socket): void {
 function onServerError(this: Socket, error: NodeJS.ErrnoException): void {
   const connection = (this as End)[CONNECTION];
   if (connection.server !== this) return;
-  const { client, owner, isConnected, hasSent, backend } = connection;
+  const { client, isConnected, hasSent, backend } = connection;
   const isLost = isConnected && (hasSent || this.bytesRead > 0);
   if (isLost || client.destroyed) {
     client.resetAndDestroy();
@@ -289,7 +294,7 @@ function onServerError(this: Socket, error: NodeJS.ErrnoException): void {
   const code = error.code ?? "an error without a code";
   const what = isConnected ? "broke the connection off" : "did not take the connection";
   const where = backend === undefined ? "" : ` at ${endpointOf(backend)}`;
-  owner.failed(connection, `${what}${where} (${code})`, OWN_FAULTS.includes(code));
+  failed(connection, `${what}${where} (${code})`, OWN_FAULTS.includes(code));
 }
 
 function onClientClose(this: Socket): void {
@@ -297,12 +302,12 @@ function onClientClose(this: Socket): void {
   const { server, isConnected } = connection;
   if (isConnected) server?.destroySoon();
   else server?.destroy();
-  connection.owner.closed(connection);
+  closed(connection);
 }
 
 function onServerClose(this: Socket): void {
   const connection = (this as End)[CONNECTION];
   if (connection.server !== this) return;
   connection.client.destroySoon();
-  connection.owner.closed(connection);
+  closed(connection);
 }
