@@ -8,6 +8,7 @@ import type { Translated } from "../conntrack.ts";
 import type { BackendFigures } from "./backend-table.ts";
 import type { KernelPlane } from "./kernel-plane.ts";
 import type { Probe } from "./probe.ts";
+import { rungWithin } from "./rung-within.ts";
 import { type TcpProxy, type TcpProxyFigures, tcpProxy } from "./tcp-proxy.ts";
 
 export interface ForwardsOptions {
@@ -137,14 +138,12 @@ export function forwards(options: ForwardsOptions): Forwards {
     },
     async run(stop) {
       while (!stop.aborted) {
-        await bell.rung(stop);
-        for (;;) {
-          const missing = [...ports].filter(([, one]) => isMissing(one));
-          for (const [port, one] of missing) await open(port, one);
-          sync();
-          if (stop.aborted || !missing.some(([, one]) => isMissing(one))) break;
-          await clock.sleep(RETRY_MS, stop).catch(() => {});
-        }
+        const missing = [...ports].filter(([, one]) => isMissing(one));
+        for (const [port, one] of missing) await open(port, one);
+        sync();
+        const isLeft = missing.some(([, one]) => isMissing(one));
+        if (isLeft) await rungWithin(bell, RETRY_MS, clock, stop);
+        else await bell.rung(stop);
       }
     },
     ports: () =>

@@ -3,6 +3,7 @@ import type { Clock } from "../../kit/flow/clock.ts";
 import { doorbell } from "../../kit/flow/doorbell.ts";
 import { backendKey } from "../backend.ts";
 import { type KernelForward, type KernelTable, numbered, rulesOf } from "../kernel-rules.ts";
+import { rungWithin } from "./rung-within.ts";
 
 /** What the plane asks of nft. */
 export interface Packets {
@@ -112,16 +113,8 @@ export function kernelPlane({
           problem = causes(error);
           onProblem(problem);
         }
-        const woken = new AbortController();
-        const either = AbortSignal.any([stop, woken.signal]);
-        const wait = clock.sleep(problem === undefined ? CHECK_MS : RETRY_MS, either).then(
-          () => true,
-          () => false,
-        );
-        const rung = bell.rung(either).then(() => false);
-        isCheck = await Promise.race([wait, rung]);
-        woken.abort();
-        await Promise.all([wait, rung]);
+        const waitMs = problem === undefined ? CHECK_MS : RETRY_MS;
+        isCheck = !(await rungWithin(bell, waitMs, clock, stop));
         if (!isCheck && !stop.aborted) await clock.sleep(GATHER_MS, stop).catch(() => {});
       }
     },
