@@ -35,13 +35,17 @@ export async function poll<T>({
   let pauseMs = meanMs;
   let hasRead = false;
   let misses = 0;
+  const stopped = new Promise<void>((resolve) => {
+    stop.addEventListener("abort", () => resolve(), { once: true });
+  });
   while (!stop.aborted) {
     let missed: { readonly error: unknown } | undefined;
     try {
-      const value = await read();
+      // The stop does not wait for an answer that nobody needs any more.
+      const value = await Promise.race([read(), stopped]);
       if (stop.aborted) return;
       hasRead = true;
-      tell.read(value);
+      tell.read(value as T);
     } catch (error) {
       if (stop.aborted) return;
       if (!hasRead && !(error instanceof Unavailable)) throw error;
