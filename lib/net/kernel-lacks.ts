@@ -20,12 +20,13 @@ const BRIDGE =
  */
 export function kernelLacks(facts: KernelFacts, place: "own" | "host"): readonly string[] {
   const bridge = facts.interfaces.find((name) => BRIDGE.test(name));
+  if (place === "own" && (facts.isFirstNamespace || bridge !== undefined)) {
+    const sign = bridge === undefined ? "" : ` (it has ${bridge})`;
+    return [
+      `this is the host's own network namespace${sign}: a rule here would take the port from all containers that publish it; use network mode bridge or awsvpc`,
+    ];
+  }
   return [
-    ...(place === "own" && (facts.isFirstNamespace || bridge !== undefined)
-      ? [
-          `this is the host's own network namespace${bridge === undefined ? "" : ` (it has ${bridge})`}: a rule here would take the port from all containers that publish it; use network mode bridge or awsvpc`,
-        ]
-      : []),
     ...(facts.nftProblem === undefined ? [] : [facts.nftProblem]),
     ...(facts.routeLocalnet
       ? []

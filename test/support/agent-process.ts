@@ -44,6 +44,8 @@ export interface AgentProcess {
 export function startAgent(
   flags: readonly string[],
   env: Readonly<Record<string, string>>,
+  /** A program that becomes the agent, such as `nsenter` with its flags. */
+  inside: readonly string[] = [],
 ): AgentProcess {
   // Where a test plays no ECS, nobody listens.
   const { AWS_ENDPOINT_URL_ECS: ecs = "http://127.0.0.1:9" } = env;
@@ -52,7 +54,8 @@ export function startAgent(
       throw new Error(`expected Route 53 and ECS at 127.0.0.1, got ${endpoint}`);
     }
   }
-  const agent = spawn(process.execPath, [MAIN, ...flags], {
+  const [program = "", ...words] = [...inside, process.execPath, MAIN, ...flags];
+  const agent = spawn(program, words, {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       AWS_REGION: "eu-west-1",
