@@ -1,5 +1,3 @@
-import { poll } from "../../lib/ecs/flow/poll.ts";
-import type { Served } from "../../lib/ecs/service-task.ts";
 import { forwards } from "../../lib/net/flow/forwards.ts";
 import { probe } from "../../lib/net/flow/probe.ts";
 import { translatedNow } from "../../lib/net/io/kernel-facts.ts";
@@ -9,6 +7,7 @@ import type { Surroundings } from "../process/surroundings.ts";
 import type { AmbassadorConfig } from "./config.ts";
 import { gauges, metricTable } from "./metrics.ts";
 import { planeOf } from "./plane.ts";
+import { reading } from "./reading.ts";
 import { sourceOf } from "./source.ts";
 import { tell as telling } from "./tell.ts";
 import { type Known, viewOf } from "./view.ts";
@@ -32,9 +31,6 @@ export async function ambassador(
   const { kernel } = plane;
   log.info(`${plane.why[0]?.toUpperCase()}${plane.why.slice(1)}`, { source: source.name });
 
-  let served: Served | undefined;
-  let readAtMs: number | undefined;
-  let readProblem: string | undefined;
   const tell = telling({
     log,
     clock,
@@ -53,49 +49,30 @@ export async function ambassador(
     ...(kernel !== undefined && { kernel, translated: translatedNow }),
     tell,
   });
-  const known = (): Known => ({
-    source: source.name,
-    plane: plane.why,
-    served,
-    ageSeconds: readAtMs === undefined ? undefined : (clock.now() - readAtMs) / 1_000,
-    readProblem,
-    kernelProblem: kernel?.problem(),
-    ports: ports.ports(),
-    changes: tell.changes(),
-  });
-  const scrape = gauges();
-  const status = modeStatus({
-    mode: "ambassador",
-    address: config.statusAddress,
-    clock,
-    log,
-    view: () => viewOf(known()),
-    metrics: metricTable,
-    gauges: (metrics) => scrape(metrics, known()),
-  });
-  const reading = poll({
-    read: source.look,
-    meanMs: config.poll * 1_000,
-    clock,
-    random,
-    stop: stop.signal,
-    tell: {
-      read(now) {
-        served = now;
-        readAtMs = clock.now();
-        readProblem = undefined;
-        ports.set(now.ports);
-        tell.served(now);
-        status.changed();
-        status.count((metrics) => metrics.count("ambassador_reads_total", { result: "read" }));
-      },
-      missed(problem, _error, pauseMs) {
-        readProblem = problem;
-        tell.missed(problem, pauseMs);
-        status.count((metrics) => metrics.count("ambassador_reads_total", { result: "missed" }));
-      },
+  const tasks = reading(source, surroundings, {
+    pollSeconds: config.poll,
+    onRead(served) {
+      ports.set(served.ports);
+      tell.served(served);
+      status.changed();
+      status.count((metrics) => metrics.count("ambassador_reads_total", { result: "read" }));
+    },
+    onMissed(problem, pauseMs) {
+      tell.missed(problem, pauseMs);
+      status.count((metrics) => metrics.count("ambassador_reads_total", { result: "missed" }));
     },
   });
+  const known = async (): Promise<Known> => ({
+    source: source.name,
+    plane: plane.why,
+    served: tasks.served(),
+    ageSeconds: tasks.ageSeconds(),
+    readProblem: tasks.problem(),
+    kernelProblem: kernel?.problem(),
+    ports: await ports.ports(),
+    changes: tell.changes(),
+  });
+  const status = statusOf(config, surroundings, known);
   // In the kernel nobody else sees that a task is silent.
   const isProbed = config.health === "tcp" || (config.health === "ecs" && kernel !== undefined);
   const check = probe({
@@ -109,7 +86,7 @@ export async function ambassador(
   });
   await together(stop, [
     status.serve(stop.signal),
-    reading,
+    tasks.run(),
     ports.run(stop.signal),
     ...(kernel === undefined ? [] : [kernel.run(stop.signal)]),
     ...(isProbed ? [check.run(stop.signal)] : []),
@@ -118,4 +95,21 @@ export async function ambassador(
   const cut = await ports.close(config.drainTimeout * 1_000 - CUT_BEFORE_MS);
   if (cut > 0)
     log.warn("connections were still open after --drainTimeout: cut", { connections: cut });
+}
+
+function statusOf(
+  { statusAddress }: AmbassadorConfig,
+  { clock, log }: Surroundings,
+  known: () => Promise<Known>,
+) {
+  const scrape = gauges();
+  return modeStatus({
+    mode: "ambassador",
+    address: statusAddress,
+    clock,
+    log,
+    view: async () => viewOf(await known()),
+    metrics: metricTable,
+    gauges: async (metrics) => scrape(metrics, await known()),
+  });
 }

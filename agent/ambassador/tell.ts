@@ -1,7 +1,6 @@
 import type { Served } from "../../lib/ecs/service-task.ts";
 import type { Clock } from "../../lib/kit/flow/clock.ts";
 import { summed } from "../../lib/kit/flow/summed.ts";
-import { quote } from "../../lib/kit/quote.ts";
 import { type Backend, backendKey, endpointOf } from "../../lib/net/backend.ts";
 import type { ForwardsEvents } from "../../lib/net/flow/forwards.ts";
 import type { Log } from "../process/log.ts";
@@ -27,31 +26,46 @@ export interface Tell extends ForwardsEvents {
   changes(): readonly Change[];
 }
 
-export function tell({
-  log,
-  clock,
-  stop,
-  nowSeconds,
-  onChange,
-}: {
+interface Options {
   readonly log: Log;
   readonly clock: Clock;
   readonly stop: AbortSignal;
   readonly nowSeconds: () => number;
   readonly onChange: () => void;
-}): Tell {
-  const sum = summed<string>({ clock, windowMs: WINDOW_MS, stop });
+}
+
+export function tell(options: Options): Tell {
+  let changes: readonly Change[] = [];
+  const changed = (text: string): void => {
+    changes = [{ at: options.nowSeconds(), text }, ...changes].slice(0, MOST_CHANGES);
+    options.onChange();
+  };
+  return {
+    ...tellOfPorts(options, changed),
+    ...tellOfTasks(options.log, changed),
+    changes: () => changes,
+  };
+}
+
+function tellOfTasks(log: Log, changed: (text: string) => void): Pick<Tell, "served" | "missed"> {
   let absent = new Map<string, string>();
   let before: ReadonlyMap<number, readonly Backend[]> = new Map();
   let problemBefore: string | undefined;
-  let changes: readonly Change[] = [];
 
-  const changed = (text: string): void => {
-    changes = [{ at: nowSeconds(), text }, ...changes].slice(0, MOST_CHANGES);
-    onChange();
+  const tellAbsences = (absences: Served["absences"]): void => {
+    const now = new Map(absences.map(({ of, reason, detail }) => [of, `${reason}: ${detail}`]));
+    const fresh = absences.filter(({ of }) => now.get(of) !== absent.get(of));
+    absent = now;
+    for (const { of, reason, detail } of fresh.slice(0, MOST_LINES)) {
+      const level = EVERYDAY.includes(reason) ? "debug" : "warn";
+      log[level](`gets nothing: ${detail}`, { task: of, reason });
+    }
+    if (fresh.length > MOST_LINES) {
+      log.warn("and others get nothing; the status page has them all", {
+        tasks: fresh.length - MOST_LINES,
+      });
+    }
   };
-  const often = (times: number | undefined, seconds: number | undefined) =>
-    times === undefined ? {} : { times, seconds };
 
   return {
     served({ ports, absences }) {
@@ -60,22 +74,12 @@ export function tell({
         log.info("the tasks can be read again");
         changed("the tasks can be read again");
       }
-      const now = new Map(absences.map(({ of, reason, detail }) => [of, `${reason}: ${detail}`]));
-      const fresh = absences.filter(({ of }) => now.get(of) !== absent.get(of));
-      absent = now;
-      for (const { of, reason, detail } of fresh.slice(0, MOST_LINES)) {
-        const level = EVERYDAY.includes(reason) ? "debug" : "warn";
-        log[level](`gets nothing: ${quote(detail, 200)}`, { task: of, reason });
-      }
-      if (fresh.length > MOST_LINES) {
-        log.warn("and others get nothing; the status page has them all", {
-          tasks: fresh.length - MOST_LINES,
-        });
-      }
-      for (const [port, backends] of ports) {
-        const text = difference(before.get(port) ?? [], backends);
+      tellAbsences(absences);
+      for (const port of new Set([...before.keys(), ...ports.keys()])) {
+        const now = ports.get(port) ?? [];
+        const text = difference(before.get(port) ?? [], now);
         if (text === undefined) continue;
-        log.info(`port ${port}: ${text}`, { port, tasks: backends.length });
+        log.info(`port ${port}: ${text}`, { port, tasks: now.length });
         changed(`port ${port}: ${text}`);
       }
       before = ports;
@@ -83,20 +87,24 @@ export function tell({
     missed(problem, pauseMs) {
       const isNew = problem !== problemBefore;
       problemBefore = problem;
-      const retryInSeconds = Math.round(pauseMs / 100) / 10;
+      const fields = { cause: problem, retryInSeconds: Math.round(pauseMs / 100) / 10 };
+      const text = "the tasks can't be read: what was read last is served on, tries again";
       if (!isNew) {
-        log.debug("the tasks can't be read: what was read last goes on", {
-          cause: problem,
-          retryInSeconds,
-        });
+        log.debug(text, fields);
         return;
       }
-      log.warn("the tasks can't be read: what was read last goes on, tries again", {
-        cause: problem,
-        retryInSeconds,
-      });
+      log.warn(text, fields);
       changed(`the tasks can't be read: ${problem}`);
     },
+  };
+}
+
+function tellOfPorts(
+  { log, clock, stop }: Options,
+  changed: (text: string) => void,
+): ForwardsEvents {
+  const sum = summed<string>({ clock, windowMs: WINDOW_MS, stop });
+  return {
     listening(port) {
       log.info("listens", { port });
       changed(`port ${port} is served`);
@@ -116,7 +124,7 @@ export function tell({
           task: backend.id,
           address: endpointOf(backend),
           cause: problem,
-          ...often(again?.times, again?.seconds),
+          ...again,
         }),
       );
     },
@@ -125,11 +133,10 @@ export function tell({
         log.warn("no task took a connection: its client was reset", {
           port,
           cause: problem,
-          ...often(again?.times, again?.seconds),
+          ...again,
         }),
       );
     },
-    changes: () => changes,
   };
 }
 

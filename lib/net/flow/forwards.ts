@@ -2,7 +2,7 @@ import { isIPv4 } from "node:net";
 import { causes } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import { doorbell } from "../../kit/flow/doorbell.ts";
-import { type Backend, backendKey } from "../backend.ts";
+import { type Backend, backendKey, endpointOf } from "../backend.ts";
 import type { Policy } from "../balance.ts";
 import type { Translated } from "../conntrack.ts";
 import type { BackendFigures } from "./backend-table.ts";
@@ -61,7 +61,8 @@ export interface Forwards {
   checked(down: Probe["down"]): void;
   /** Opens what is to listen, and tries again what could not, until the stop. */
   run(stop: AbortSignal): Promise<void>;
-  ports(): readonly PortState[];
+  /** As it is now, with what the kernel shows of its part. */
+  ports(): Promise<readonly PortState[]>;
   /**
    * Refuses what is new and waits for what is open, for `drainMs` at most, then cuts it; resolves with how many
    * connections were cut. The kernel's table is gone then.
@@ -115,7 +116,6 @@ export function forwards(options: ForwardsOptions): Forwards {
   };
   const isMissing = ({ backends, proxy }: Port): boolean =>
     backends.length > 0 && !proxy.listening && !isClosing;
-
   return {
     set(wanted) {
       for (const port of wanted.keys()) {
@@ -146,30 +146,41 @@ export function forwards(options: ForwardsOptions): Forwards {
         else await bell.rung(stop);
       }
     },
-    ports: () =>
-      [...ports]
-        .map(([port, one]) => stateOf(port, one, kernel, down))
-        .toSorted((a, b) => a.port - b.port),
-    async close(drainMs) {
+    async ports() {
+      await kernel?.count();
+      const flows = kernel === undefined ? [] : ((await options.translated?.()) ?? []);
+      return [...ports]
+        .map(([port, one]) => stateOf(port, one, { kernel, down, flows }))
+        .toSorted((a, b) => a.port - b.port);
+    },
+    close(drainMs) {
       isClosing = true;
-      const all = [...ports.values()].map(({ proxy }) => proxy);
-      for (const proxy of all) proxy.stopListening();
-      const untilMs = clock.now() + drainMs;
-      await kernel?.empty().catch(() => {});
-      const proxied = () => all.reduce((sum, proxy) => sum + proxy.figures().open, 0);
-      const numbers = new Set(ports.keys());
-      const inKernel = async () =>
-        kernel === undefined ? 0 : await countTranslated(options.translated, numbers);
-      let left = proxied() + (await inKernel());
-      while (left > 0 && clock.now() < untilMs) {
-        await clock.sleep(Math.min(LOOK_MS, untilMs - clock.now()));
-        left = proxied() + (await inKernel());
-      }
-      for (const proxy of all) proxy.cut();
-      await kernel?.remove().catch(() => {});
-      return Number.isFinite(left) ? left : 0;
+      return close(options, ports, drainMs);
     },
   };
+}
+
+async function close(
+  { clock, kernel, translated }: ForwardsOptions,
+  ports: ReadonlyMap<number, Port>,
+  drainMs: number,
+): Promise<number> {
+  const proxies = [...ports.values()].map(({ proxy }) => proxy);
+  for (const proxy of proxies) proxy.stopListening();
+  const untilMs = clock.now() + drainMs;
+  await kernel?.empty().catch(() => {});
+  const numbers = new Set(ports.keys());
+  const open = async () =>
+    proxies.reduce((sum, proxy) => sum + proxy.figures().open, 0) +
+    (kernel === undefined ? 0 : await countTranslated(translated, numbers));
+  let left = await open();
+  while (left > 0 && clock.now() < untilMs) {
+    await clock.sleep(Math.min(LOOK_MS, untilMs - clock.now()));
+    left = await open();
+  }
+  for (const proxy of proxies) proxy.cut();
+  await kernel?.remove().catch(() => {});
+  return Number.isFinite(left) ? left : 0;
 }
 
 /** Infinity where nobody can say whether there are any. */
@@ -226,15 +237,28 @@ function kernelLack({ backends }: Port, down: ReadonlyMap<string, string>): stri
 function stateOf(
   port: number,
   one: Port,
-  kernel: KernelPlane | undefined,
-  down: ReadonlyMap<string, string>,
+  {
+    kernel,
+    down,
+    flows,
+  }: {
+    readonly kernel: KernelPlane | undefined;
+    readonly down: ReadonlyMap<string, string>;
+    readonly flows: readonly Translated[];
+  },
 ): PortState {
   const { proxy } = one;
   const isKernel = kernel?.ports().has(port) === true;
   const counts = kernel?.connections();
+  const mine = Map.groupBy(
+    flows.filter((flow) => flow.port === port),
+    ({ endpoint }) => endpoint,
+  );
   const problem =
     one.problem ??
     (kernel !== undefined && proxy.listening && !isKernel ? kernelLack(one, down) : undefined);
+  const figures = proxy.figures();
+  const inKernel = [...mine.values()].reduce((sum, some) => sum + some.length, 0);
   return {
     port,
     listening: proxy.listening,
@@ -242,9 +266,10 @@ function stateOf(
     ...(problem !== undefined && { problem }),
     backends: proxy.backends().map((backend) => ({
       ...backend,
+      open: backend.open + (mine.get(endpointOf(backend))?.length ?? 0),
       connections: backend.connections + (counts?.get(`${port} ${backendKey(backend)}`) ?? 0),
     })),
-    figures: proxy.figures(),
+    figures: { ...figures, open: figures.open + inKernel },
   };
 }
 

@@ -24,6 +24,8 @@ export interface KernelPlane {
   problem(): string | undefined;
   /** Connections given to each backend, by `${port} ${backendKey}`, ever; as of the last look. */
   connections(): ReadonlyMap<string, number>;
+  /** Looks at the counters now. Never rejects: what they were stands for them then. */
+  count(): Promise<void>;
   /** Takes what is new away from the kernel; what is open is still translated. */
   empty(): Promise<void>;
   /** Takes the table away; what is open breaks. */
@@ -35,17 +37,7 @@ const RETRY_MS = 2_000;
 /** A container that changes its tasks one by one makes one table, not ten. */
 const GATHER_MS = 20;
 
-/**
- * Keeps one nftables table equal to what is wanted: replaced whole in one transaction, read back each minute and put right
- * when somebody changed it. A table that an earlier process left behind is replaced by the first transaction.
- */
-export function kernelPlane({
-  packets,
-  table,
-  clock,
-  onProblem,
-  onRepaired,
-}: {
+interface Options {
   readonly packets: Packets;
   readonly table: Omit<KernelTable, "forwards">;
   readonly clock: Clock;
@@ -53,50 +45,18 @@ export function kernelPlane({
   readonly onProblem: (problem: string) => void;
   /** Somebody else had changed the table, or taken it away. */
   readonly onRepaired: () => void;
-}): KernelPlane {
+}
+
+/**
+ * Keeps one nftables table equal to what is wanted: replaced whole in one transaction, read back each minute and put right
+ * when somebody changed it. A table that an earlier process left behind is replaced by the first transaction.
+ */
+export function kernelPlane(options: Options): KernelPlane {
+  const { packets, table, clock, onProblem } = options;
   const bell = doorbell();
-  const counted = new Map<string, number>();
+  const kept = keptTable(options);
   let wanted: readonly KernelForward[] | undefined;
-  let applied: { readonly script: string; readonly forwards: readonly KernelForward[] } | undefined;
-  /** How nft shows it: anything else is somebody else's doing. */
-  let shown: string | undefined;
   let problem: string | undefined;
-
-  const write = async (forwards: readonly KernelForward[]): Promise<void> => {
-    const script = rulesOf({ ...table, forwards });
-    await count(true);
-    await packets.apply(script);
-    applied = { script, forwards };
-    shown = await packets.list(table.name);
-  };
-
-  const latest = new Map<string, number>();
-  /** The kernel counts from nought with each table: what it has counted is kept before it goes. */
-  const count = async (isLast: boolean): Promise<void> => {
-    if (applied === undefined) return;
-    const counters = await packets.counters(table.name);
-    latest.clear();
-    for (const { mark, port, backend } of numbered(applied.forwards)) {
-      const key = `${port} ${backendKey(backend)}`;
-      const value = counters.get(`task${mark}`) ?? 0;
-      if (isLast) counted.set(key, (counted.get(key) ?? 0) + value);
-      else latest.set(key, value);
-    }
-    if (isLast) forgetAllBut(counted, wanted ?? []);
-  };
-
-  const look = async (isCheck: boolean): Promise<void> => {
-    if (wanted === undefined) return;
-    if (applied?.script !== rulesOf({ ...table, forwards: wanted })) {
-      await write(wanted);
-    } else if (isCheck) {
-      if ((await packets.list(table.name)) === shown) await count(false);
-      else {
-        await write(wanted);
-        onRepaired();
-      }
-    }
-  };
 
   return {
     set(forwards) {
@@ -107,7 +67,7 @@ export function kernelPlane({
       let isCheck = false;
       while (!stop.aborted) {
         try {
-          await look(isCheck);
+          if (wanted !== undefined) await kept.keep(wanted, isCheck);
           problem = undefined;
         } catch (error) {
           problem = causes(error);
@@ -118,28 +78,89 @@ export function kernelPlane({
         if (!isCheck && !stop.aborted) await clock.sleep(GATHER_MS, stop).catch(() => {});
       }
     },
-    ports: () => new Set(applied?.forwards.map(({ port }) => port) ?? []),
+    ports: () => new Set(kept.forwards().map(({ port }) => port)),
     problem: () => problem,
-    connections() {
-      const all = new Map(counted);
-      for (const [key, value] of latest) all.set(key, (all.get(key) ?? 0) + value);
-      return all;
-    },
+    connections: kept.connections,
+    count: kept.count,
     async empty() {
       wanted = [];
-      await write([]);
+      await kept.write([]);
     },
-    async remove() {
-      applied = undefined;
-      await packets.remove(table.name);
+    remove: () => packets.remove(table.name),
+  };
+}
+
+/** The table as we wrote it last, and what it counted. */
+function keptTable({ packets, table, onRepaired }: Options) {
+  const tally = tallyOf();
+  let applied: { readonly script: string; readonly forwards: readonly KernelForward[] } | undefined;
+  /** How nft shows it: anything else is somebody else's doing. */
+  let shown: string | undefined;
+
+  const write = async (forwards: readonly KernelForward[]): Promise<void> => {
+    const script = rulesOf({ ...table, forwards });
+    if (applied !== undefined) {
+      // The kernel counts from nought with each table. One that can't be counted must not keep the next one away.
+      const counters = await packets.counters(table.name).catch(() => new Map<string, number>());
+      tally.keep(applied.forwards, counters, forwards);
+    }
+    await packets.apply(script);
+    applied = { script, forwards };
+    shown = await packets.list(table.name);
+  };
+
+  return {
+    write,
+    async keep(forwards: readonly KernelForward[], isCheck: boolean): Promise<void> {
+      if (applied?.script !== rulesOf({ ...table, forwards })) {
+        await write(forwards);
+      } else if (isCheck && (await packets.list(table.name)) !== shown) {
+        await write(forwards);
+        onRepaired();
+      }
+    },
+    forwards: () => applied?.forwards ?? [],
+    connections: tally.all,
+    async count(): Promise<void> {
+      const before = applied;
+      if (before === undefined) return;
+      const counters = await packets.counters(table.name).catch(() => undefined);
+      // A table that came meanwhile has counters of its own.
+      if (before === applied && counters !== undefined) tally.look(before.forwards, counters);
     },
   };
 }
 
-/** Memory is bounded by the tasks there are. */
-function forgetAllBut(counted: Map<string, number>, forwards: readonly KernelForward[]): void {
-  const known = new Set(
-    numbered(forwards).map(({ port, backend }) => `${port} ${backendKey(backend)}`),
-  );
-  for (const key of counted.keys()) if (!known.has(key)) counted.delete(key);
+/** Connections given to each backend, over all tables that were. */
+function tallyOf() {
+  const kept = new Map<string, number>();
+  let latest: ReadonlyMap<string, number> = new Map();
+  const read = (forwards: readonly KernelForward[], counters: ReadonlyMap<string, number>) =>
+    numbered(forwards).map(
+      ({ mark, port, backend }) =>
+        [`${port} ${backendKey(backend)}`, counters.get(`task${mark}`) ?? 0] as const,
+    );
+  return {
+    look(forwards: readonly KernelForward[], counters: ReadonlyMap<string, number>) {
+      latest = new Map(read(forwards, counters));
+    },
+    /** The table goes; memory is bounded by the backends of the next one. */
+    keep(
+      forwards: readonly KernelForward[],
+      counters: ReadonlyMap<string, number>,
+      next: readonly KernelForward[],
+    ) {
+      for (const [key, count] of read(forwards, counters)) {
+        kept.set(key, (kept.get(key) ?? 0) + count);
+      }
+      latest = new Map();
+      const known = new Set<string>(read(next, new Map()).map(([key]) => key));
+      for (const key of kept.keys()) if (!known.has(key)) kept.delete(key);
+    },
+    all(): ReadonlyMap<string, number> {
+      const all = new Map(kept);
+      for (const [key, count] of latest) all.set(key, (all.get(key) ?? 0) + count);
+      return all;
+    },
+  };
 }
