@@ -6,8 +6,10 @@ import {
   ListTasksCommand,
 } from "@aws-sdk/client-ecs";
 import * as z from "zod";
-import { clientDefaults, errorFacts, TRANSIENT } from "../../aws/io/client-defaults.ts";
-import { causes, Fatal, Unavailable } from "../../kit/failure.ts";
+import { errorFacts, judged } from "../../aws/answer.ts";
+import { clientDefaults } from "../../aws/io/client-defaults.ts";
+import { inTime, REQUEST_LIMIT_MS, readWhole } from "../../aws/io/whole-answers.ts";
+import { Fatal, Unavailable } from "../../kit/failure.ts";
 import { shapeProblem } from "../../kit/io/shape.ts";
 import { quote } from "../../kit/quote.ts";
 import type {
@@ -47,24 +49,33 @@ export interface EcsService {
 /** Credentials and, when set, the endpoint (AWS_ENDPOINT_URL_ECS) come from where the AWS SDK finds them. */
 export function ecsService({ region }: { readonly region: string }): EcsService {
   const client = new ECSClient({ region, ...clientDefaults() });
-  const asked = <T>(operation: string, about: Selection, answer: Promise<T>) =>
-    answer.catch((error: unknown): never => {
+  readWhole(client);
+  const asked = <T>(
+    operation: string,
+    about: Selection,
+    send: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
+  ) =>
+    inTime(REQUEST_LIMIT_MS, send).catch((error: unknown): never => {
       throw failure(operation, about, error);
     });
 
   return {
     async tasks(selection, nextToken) {
       const { cluster, service: serviceName, family } = selection;
-      const sent = client.send(new ListTasksCommand({ cluster, serviceName, family, nextToken }));
-      const { taskArns, nextToken: next } = await asked("ListTasks", selection, sent);
+      const command = new ListTasksCommand({ cluster, serviceName, family, nextToken });
+      const { taskArns, nextToken: next } = await asked("ListTasks", selection, (limit) =>
+        client.send(command, limit),
+      );
       if (taskArns === undefined) throw garbled("ListTasks", "it has no taskArns");
       const arns = taskArns.filter((arn) => typeof arn === "string");
       // An empty token would lead back to the first page.
       return next ? { arns, next } : { arns };
     },
     async describe(cluster, arns) {
-      const sent = client.send(new DescribeTasksCommand({ cluster, tasks: [...arns] }));
-      const { tasks = [], failures = [] } = await asked("DescribeTasks", { cluster }, sent);
+      const command = new DescribeTasksCommand({ cluster, tasks: [...arns] });
+      const { tasks = [], failures = [] } = await asked("DescribeTasks", { cluster }, (limit) =>
+        client.send(command, limit),
+      );
       const answers = new Map<string, DescribedTask>();
       for (const { arn, reason } of failures) {
         if (reason === "MISSING" && arn !== undefined) answers.set(arn, { kind: "missing" });
@@ -76,12 +87,14 @@ export function ecsService({ region }: { readonly region: string }): EcsService 
       return answers;
     },
     async instances(cluster, arns) {
+      const command = new DescribeContainerInstancesCommand({
+        cluster,
+        containerInstances: [...arns],
+      });
       const { containerInstances = [] } = await asked(
         "DescribeContainerInstances",
         { cluster },
-        client.send(
-          new DescribeContainerInstancesCommand({ cluster, containerInstances: [...arns] }),
-        ),
+        (limit) => client.send(command, limit),
       );
       return new Map(
         containerInstances.flatMap(({ containerInstanceArn: arn, ec2InstanceId: id }) =>
@@ -91,8 +104,10 @@ export function ecsService({ region }: { readonly region: string }): EcsService 
     },
     async definition(arn) {
       try {
-        const sent = new DescribeTaskDefinitionCommand({ taskDefinition: arn });
-        const { taskDefinition } = await client.send(sent);
+        const command = new DescribeTaskDefinitionCommand({ taskDefinition: arn });
+        const { taskDefinition } = await inTime(REQUEST_LIMIT_MS, (limit) =>
+          client.send(command, limit),
+        );
         const read = DefinitionShape.safeParse(taskDefinition);
         return read.success ? read.data : undefined;
       } catch (error) {
@@ -281,15 +296,17 @@ function failure(
   about: Selection | undefined,
   error: unknown,
 ): Unavailable | Fatal {
-  const { name, status, attempts } = errorFacts(error);
+  if (error instanceof Unavailable || error instanceof Fatal) return error;
+  const { kind, words } = judged(error);
+  const { name, attempts } = errorFacts(error);
   const cluster = about === undefined ? "" : quote(about.cluster.replace(/^.*\//, ""));
   const where = about === undefined ? "" : ` in cluster ${cluster}`;
-  // A status below 400 is that of an answer that could not be read.
-  if (status === undefined || status < 400 || status >= 500 || TRANSIENT.includes(name)) {
+  if (kind === "defect") throw error;
+  if (kind !== "refused") {
     return new Unavailable("ECS", `did not take ${operation}${where}`, {
-      cause: `${name}: ${causes(error)}${attempts > 1 ? ` (${attempts} times)` : ""}`,
+      cause: `${words}${attempts > 1 ? ` (${attempts} times)` : ""}`,
       mayHaveLanded: false,
-      ...(name.startsWith("Throttling") && { demand: "fewer" as const }),
+      ...(kind !== "outage" && { demand: kind }),
     });
   }
   if (name.startsWith("AccessDenied")) {
