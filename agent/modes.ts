@@ -53,6 +53,15 @@ export const modes: readonly Mode[] = [
     run: async () => (await import("./sweep/mode.ts")).sweepOnce,
   }),
   mode(
+    "ambassador",
+    "makes another service's tasks reachable at local ports",
+    {
+      config: () => import("./ambassador/config.ts"),
+      run: async () => (await import("./ambassador/mode.ts")).ambassador,
+    },
+    { aliases: ["kite"] },
+  ),
+  mode(
     "sandbox",
     "shows a mode at work against stand-ins for AWS, on this machine alone",
     {

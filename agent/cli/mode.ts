@@ -47,6 +47,8 @@ interface Loaded<F extends Flags, Result> {
   readonly config: () => Promise<{
     readonly flags: F;
     readonly examples?: About["examples"];
+    /** What is wrong with the flags together, though each of them is right; as sentences. */
+    readonly problems?: (config: ConfigOf<F>) => readonly string[];
   }>;
   readonly run: () => Promise<(config: Config<F>, surroundings: Surroundings) => Promise<Result>>;
 }
@@ -102,7 +104,7 @@ function reading<F extends Flags & typeof commonFlags, Result>(
     ...(words?.choices && { words: words.choices }),
     flags: async () => (await load()).flags,
     async read(argv, env) {
-      const [{ flags, examples }, ignored] = await Promise.all([load(), ignores?.()]);
+      const [{ flags, examples, problems }, ignored] = await Promise.all([load(), ignores?.()]);
       const about: About = {
         usage: [mode, ...(words ? [words.takes] : []), "[flags]"].join(" "),
         summary: `${name}: ${summary}`,
@@ -114,6 +116,8 @@ function reading<F extends Flags & typeof commonFlags, Result>(
       const line = readFlags(about, flags, argv, env);
       if (line.kind !== "config") return line;
       const { config, effective } = line;
+      const together = problems?.(config) ?? [];
+      if (together.length > 0) return { kind: "problems", problems: together };
       return {
         kind: "config",
         name,

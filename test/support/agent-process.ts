@@ -41,12 +41,15 @@ export interface AgentProcess {
   readonly ended: boolean;
 }
 
+/** The command that is the agent, before its flags. */
+export const AGENT: readonly string[] = [process.execPath, MAIN];
+
 /** Nothing is inherited, so that nothing of this environment leads the agent to a real AWS account. */
 export function startAgent(
   flags: readonly string[],
   env: Readonly<Record<string, string>>,
-  /** What starts it, before the flags. */
-  [command = process.execPath, ...before]: readonly string[] = [process.execPath, MAIN],
+  /** What starts it, before the flags; `AGENT` behind a program that becomes the agent, such as `nsenter` with its flags. */
+  [command = process.execPath, ...before]: readonly string[] = AGENT,
 ): AgentProcess {
   // Where a test plays no ECS, nobody listens.
   const { AWS_ENDPOINT_URL_ECS: ecs = "http://127.0.0.1:9" } = env;
