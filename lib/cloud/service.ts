@@ -1,6 +1,7 @@
+import type { DeployedService } from "../ecs/deployment.ts";
 import { contentHash, type Difference } from "./content.ts";
 import type { JsonObject } from "./json-node.ts";
-import { CONTENT_TAG, isOwn, type Ownership, type Tags } from "./tags.ts";
+import { CONTENT_TAG, isOwn, type Ownership } from "./tags.ts";
 import { familyOf, shownDifferences } from "./task-definition.ts";
 
 /** A service that a folder asks for: a `.service` file, or AUTOCREATE.SERVICE in a `.taskdef`. */
@@ -18,32 +19,7 @@ export interface ServiceFile {
 export const serviceHash = (content: JsonObject, taskDefinition: string): string =>
   contentHash({ content, family: taskDefinition });
 
-/** A service as ECS tells of it. */
-export interface LiveService {
-  readonly name: string;
-  readonly arn: string;
-  readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
-  readonly taskDefinition: string;
-  readonly desired: number;
-  readonly running: number;
-  readonly pending: number;
-  readonly daemon: boolean;
-  readonly tags: Tags;
-  readonly deployments: readonly {
-    readonly id: string;
-    readonly status: string;
-    readonly rollout?: string;
-    readonly reason?: string;
-    readonly taskDefinition: string;
-    readonly running: number;
-    readonly desired: number;
-    readonly failed: number;
-  }[];
-  /** The newest first. `atMs` is the time of day. */
-  readonly events: readonly { readonly id: string; readonly atMs: number; readonly text: string }[];
-  /** All of ECS's answer. */
-  readonly all: JsonObject;
-}
+export type LiveService = DeployedService;
 
 export type ServiceStep = {
   readonly name: string;

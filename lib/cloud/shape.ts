@@ -1,3 +1,4 @@
+import { nearest } from "../kit/nearest.ts";
 import { quote } from "../kit/quote.ts";
 import type { JsonNode } from "./json-node.ts";
 
@@ -76,33 +77,4 @@ function shown(node: JsonNode): string {
   if (node.kind === "array") return "a list";
   if (node.kind === "object") return "members";
   return typeof node.value === "string" ? quote(node.value) : String(node.value);
-}
-
-/** Of the known names, the one that was probably meant; undefined when none is close. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const [best] = known
-    .map((one) => ({ one, distance: distance(one.toLowerCase(), name.toLowerCase().slice(0, 64)) }))
-    .toSorted((a, b) => a.distance - b.distance);
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(best.one.length / 4))
-    ? best.one
-    : undefined;
-}
-
-/** How many letters to add, take out or exchange, to make one text of the other. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (const [at, letter] of [...a].entries()) {
-    const next = [at + 1];
-    for (let to = 0; to < b.length; to += 1) {
-      next.push(
-        Math.min(
-          (row[to + 1] ?? 0) + 1,
-          (next[to] ?? 0) + 1,
-          (row[to] ?? 0) + (letter === b[to] ? 0 : 1),
-        ),
-      );
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -1,6 +1,6 @@
+import { nearest } from "../kit/nearest.ts";
 import type { Difference } from "./content.ts";
 import type { Param } from "./params.ts";
-import { nearest } from "./shape.ts";
 import { isOwn, type Ownership, type Tags } from "./tags.ts";
 import type { Problem } from "./variables.ts";
 
@@ -11,9 +11,12 @@ export interface Template {
     string,
     { readonly type: string; readonly byDefault?: string; readonly hidden: boolean }
   >;
-  readonly outputs: ReadonlySet<string>;
+  /** By name, the resource that it is the reference of, where it is one. */
+  readonly outputs: ReadonlyMap<string, string>;
   /** Type by logical id. */
   readonly resources: ReadonlyMap<string, string>;
+  /** Logical ids of what stays when the stack goes. */
+  readonly retained: ReadonlySet<string>;
   readonly exports: boolean;
   readonly imports: boolean;
 }
@@ -151,8 +154,10 @@ export function parametersOf(
     const output = source?.live?.outputs.get(key);
     const value = param?.value ?? output ?? given[key];
     if (value !== undefined) values.set(key, value);
-    else if (source !== undefined) later.set(key, source.file.name);
-    else if (byDefault === undefined) {
+    // A stack that is there and does not tell its output leaves the default, where there is one.
+    else if (source !== undefined && (source.live === undefined || byDefault === undefined)) {
+      later.set(key, source.file.name);
+    } else if (byDefault === undefined) {
       problems.push({
         file: stack.file,
         text: `parameter ${key} has no value and no default: write ${key}=… into ${stack.base}.params`,
@@ -222,3 +227,35 @@ export function dataLoss(name: string, changes: readonly ResourceChange[]): stri
     ? undefined
     : `stack ${name} would ${lost.action === "Remove" ? "remove" : "replace"} ${lost.id}, and /cluster would be empty: allow it with --deleteData`;
 }
+
+/** Whether a stack may be deleted when a folder is destroyed, as far as the data in it goes. */
+export function deletionOf(
+  { name, template }: StackFile,
+  { deleteData }: { readonly deleteData: boolean },
+):
+  | { readonly kind: "delete"; readonly note?: string }
+  | { readonly kind: "keep"; readonly why: string }
+  | { readonly kind: "refuse"; readonly why: string } {
+  const data = [...template.resources].filter(([, type]) => KEEPERS.includes(type));
+  if (deleteData || data.length === 0) return { kind: "delete" };
+  const [[id] = [""]] = data;
+  if (![...template.resources.values()].includes("AWS::ECS::Cluster")) {
+    return { kind: "keep", why: `it holds the data (${id}), which --deleteData would delete` };
+  }
+  const lost = data.find(([one]) => !template.retained.has(one));
+  return lost === undefined
+    ? { kind: "delete", note: `${id} stays with its data` }
+    : {
+        kind: "refuse",
+        why: `stack ${name} holds ${lost[0]} without DeletionPolicy: Retain, so that its data would go: allow it with --deleteData`,
+      };
+}
+
+/** Outputs that the stack does not tell, and whose value is its resource's own id: by name, the resource. */
+export const untoldOutputs = (
+  { template }: StackFile,
+  live: LiveStack,
+): readonly (readonly [output: string, resource: string])[] =>
+  [...template.outputs].filter(
+    ([name, resource]) => !live.outputs.has(name) && template.resources.has(resource),
+  );

@@ -18,6 +18,9 @@ export const ownTags = ({ project, prefix }: Ownership): Tags =>
     [PREFIX_TAG, prefix],
   ]);
 
-/** True when both tags say so; anything else is somebody else's. */
+/** CloudFormation puts it on what it makes, where it also puts every tag of its stack (User Guide, "Resource tags"). */
+const STACK_TAG = "aws:cloudformation:stack-name";
+
+/** True when both tags say so; anything else is somebody else's, and what a stack made is the stack's. */
 export const isOwn = (tags: Tags, { project, prefix }: Ownership): boolean =>
-  tags.get(FOLDER_TAG) === project && tags.get(PREFIX_TAG) === prefix;
+  tags.get(FOLDER_TAG) === project && tags.get(PREFIX_TAG) === prefix && !tags.has(STACK_TAG);

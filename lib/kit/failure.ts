@@ -1,4 +1,15 @@
-export type OutsideSystem = "Docker" | "the ECS agent" | "ECS" | "Route 53";
+export type OutsideSystem =
+  | "Docker"
+  | "the ECS agent"
+  | "ECS"
+  | "Route 53"
+  | "CloudFormation"
+  | "EC2"
+  | "EFS"
+  | "the tagging API"
+  | "ECR"
+  | "Secrets Manager"
+  | "the registry";
 
 /**
  * An outside system did not answer, or asked to be left alone for a while. Trying again may help, within the patience.

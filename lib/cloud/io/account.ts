@@ -10,10 +10,10 @@ export interface AccountFacts {
   /** Its VPCs, the subnets of the only one, and its key pairs. At most three requests. */
   network(): Promise<Network>;
   /**
-   * Every active task definition that carries the owner's tags, with all of its tags, 100 a request; undefined where
-   * the permission for it is missing.
+   * Every task definition and service that carries the owner's tags, with all of its tags, 100 a request; undefined
+   * where the permission for it is missing. It may be some moments behind.
    */
-  taskDefinitions(
+  tagged(
     owner: Ownership,
   ): Promise<readonly { readonly arn: string; readonly tags: Tags }[] | undefined>;
   /** The file systems that carry the owner's tags. */
@@ -115,12 +115,12 @@ export function accountFacts(
         keys: keySet.map(({ keyName }) => keyName),
       };
     },
-    async taskDefinitions({ project, prefix }) {
+    async tagged({ project, prefix }) {
       const found: { arn: string; tags: Tags }[] = [];
       let from: string | undefined;
       do {
         const asked = {
-          ResourceTypeFilters: ["ecs:task-definition"],
+          ResourceTypeFilters: ["ecs:task-definition", "ecs:service"],
           TagFilters: [
             { Key: FOLDER_TAG, Values: [project] },
             { Key: PREFIX_TAG, Values: [prefix] },

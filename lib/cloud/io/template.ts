@@ -45,13 +45,24 @@ export function readTemplate(
           },
         ]),
       ),
-      outputs: new Set(outputs.map(([name]) => name)),
+      outputs: new Map(outputs.map(([name, { Value }]) => [name, referenced(Value)])),
       resources: new Map(section("Resources").map(([name, { Type }]) => [name, String(Type)])),
+      retained: new Set(
+        section("Resources")
+          .filter(([, { DeletionPolicy }]) => /^Retain/.test(String(DeletionPolicy)))
+          .map(([name]) => name),
+      ),
       exports: outputs.some(([, { Export }]) => Export !== undefined),
       imports: /ImportValue/.test(text),
     },
   };
 }
+
+/** The name in `!Ref name`, which is read as its text, or in `{"Ref": name}`; "" for any other value. */
+const referenced = (value: unknown): string => {
+  if (typeof value === "string") return value;
+  return isObject(value) && typeof value["Ref"] === "string" ? value["Ref"] : "";
+};
 
 /** As CloudFormation tells it back: a list with commas, all else as it is written. */
 const defaultText = (value: unknown): string =>
