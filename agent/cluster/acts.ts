@@ -93,11 +93,12 @@ export function infoText(info: Info): readonly string[] {
       line(`stack ${name}: ${status}${reason === undefined ? "" : `, ${reason}`}`),
       ...columns(Object.entries(outputs).map(([key, value]) => [`  ${key}`, value])),
     ]),
-    ...info.services.map(({ name, status, running, desired, pending, taskDefinition, lastEvent, own }) =>
-      line(
-        `service ${name}: ${status}, ${running} of ${desired} running, ${pending} pending, ${taskDefinition}` +
-          `${own ? "" : ", not of this folder"}${lastEvent === undefined ? "" : `; ${lastEvent}`}`,
-      ),
+    ...info.services.map(
+      ({ name, status, running, desired, pending, taskDefinition, lastEvent, own }) =>
+        line(
+          `service ${name}: ${status}, ${running} of ${desired} running, ${pending} pending, ${taskDefinition}` +
+            `${own ? "" : ", not of this folder"}${lastEvent === undefined ? "" : `; ${lastEvent}`}`,
+        ),
     ),
     ...info.taskDefinitions.map((one) => line(`task definition ${one}`)),
   ];

@@ -45,8 +45,9 @@ const nothing = (): Applied => ({
 export async function apply(session: Session, plan: Plan): Promise<Applied> {
   const applied = nothing();
   await applyTemplates(session, plan);
-  const { taskDefinitions, services } =
-    plan.stacks.every(({ action }) => action === "keep") ? plan : await lookAtLoad(session);
+  const { taskDefinitions, services } = plan.stacks.every(({ action }) => action === "keep")
+    ? plan
+    : await lookAtLoad(session);
   const arns = await applyTaskDefinitions(session, taskDefinitions, applied);
   const changed: { readonly file: ServiceFile; readonly before: LiveService | undefined }[] = [];
   for (const step of services) {
@@ -246,18 +247,28 @@ export async function removeService(session: Session, live: LiveService): Promis
 }
 
 async function deregister(
-  { edges, insist, say }: Session,
+  session: Session,
   steps: readonly TaskDefinitionStep[],
   applied: Applied,
 ): Promise<void> {
   for (const { action, family } of steps) {
-    if (action !== "deregister") continue;
-    for (const arn of await insist(() => edges.ecs.revisions(family))) {
-      await insist(() => edges.ecs.deregister(arn));
-      applied.deregistered.push(arn);
-      await say(`deregistered ${shortOf(arn)}`);
-    }
+    if (action === "deregister")
+      applied.deregistered.push(...(await removeFamily(session, family)));
   }
+}
+
+/** Deregisters and deletes every revision of a family. Comes back with their ARNs. */
+export async function removeFamily(
+  { edges, insist, say }: Session,
+  family: string,
+): Promise<readonly string[]> {
+  const arns = await insist(() => edges.ecs.revisions(family));
+  for (const arn of arns) await insist(() => edges.ecs.deregister(arn));
+  for (let at = 0; at < arns.length; at += 10) {
+    await insist(() => edges.ecs.forget(arns.slice(at, at + 10)));
+  }
+  await say(`task definition ${family}: ${arns.length} revisions deregistered and deleted`);
+  return arns;
 }
 
 /** `family:revision` of an ARN. */

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { commandFlags } from "../cli/common-flags.ts";
 import { type ConfigOf, type Flag, onOff, wholeNumber } from "../cli/flags.ts";
 import { hostFlags } from "../host/host-flags.ts";
-import { type Act, acts } from "./words.ts";
+import { type Act, acts, confirmation } from "./words.ts";
 
 const text = (
   flag: Pick<Flag<string | undefined>, "help"> & {
@@ -38,12 +38,6 @@ const confirm: Flag<Given<boolean>> = {
     return { value: meaning ?? false };
   }),
 };
-
-/** What CONFIRM may be; undefined for anything else. */
-export function confirmation(given: string): boolean | undefined {
-  if (/^(?:true|yes|1|)$/i.test(given)) return true;
-  return /^(?:false|no|0)$/i.test(given) ? false : undefined;
-}
 
 const DEFAULT_WAIT = 600;
 const MAX_WAIT = 86_400;

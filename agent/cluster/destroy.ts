@@ -2,12 +2,13 @@ import type { LiveService } from "../../lib/cloud/service.ts";
 import { deletionOf, type LiveStack, refusalOf, stateOf } from "../../lib/cloud/stack.ts";
 import { isOwn } from "../../lib/cloud/tags.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
-import { drained, gone } from "./steady.ts";
+import { removeFamily } from "./apply.ts";
 import { builtInTemplates } from "./built-in.ts";
 import { stackFile } from "./folder.ts";
 import { readLive } from "./look.ts";
 import type { Session } from "./session.ts";
 import { removeStack } from "./stacks.ts";
+import { drained, gone } from "./steady.ts";
 
 /** What goes, in the order in which it does, and what stays. */
 export interface Ruin {
@@ -42,7 +43,9 @@ export async function lookAtRuin(session: Session): Promise<Ruin> {
     const live = await insist(() => edges.stacks.stack(file.name));
     if (live === undefined) continue;
     // One that is stuck can be deleted; one of somebody else can't.
-    const foreign = isOwn(live.tags, owner) ? undefined : refusalOf(live, { owner, adopt: config.adopt });
+    const foreign = isOwn(live.tags, owner)
+      ? undefined
+      : refusalOf(live, { owner, adopt: config.adopt });
     if (foreign !== undefined && stateOf(live).kind !== "absent") {
       refused.push(foreign);
       continue;
@@ -68,7 +71,9 @@ export async function lookAtRuin(session: Session): Promise<Ruin> {
   }
   return {
     ...{ services: own, stacks, stays, refused },
-    families: [...latest.values()].filter(({ tags }) => isOwn(tags, owner)).map(({ family }) => family),
+    families: [...latest.values()]
+      .filter(({ tags }) => isOwn(tags, owner))
+      .map(({ family }) => family),
     fileSystems: config.deleteData ? await insist(() => edges.account.fileSystems(owner)) : [],
   };
 }
@@ -108,11 +113,7 @@ export async function destroy(session: Session, ruin: Ruin): Promise<void> {
     await gone(session, service.name);
     await say(`service ${service.name}: deleted`);
   }
-  for (const family of ruin.families) {
-    const arns = await insist(() => edges.ecs.revisions(family));
-    for (const arn of arns) await insist(() => edges.ecs.deregister(arn));
-    await say(`task definition ${family}: ${arns.length} revisions deregistered`);
-  }
+  for (const family of ruin.families) await removeFamily(session, family);
   for (const { name } of ruin.stacks) await removeStack(session, name);
   if (!config.deleteData) return;
   for (const id of await insist(() => edges.account.fileSystems(owner))) {

@@ -9,8 +9,8 @@ import type { TaskDefinitionFile } from "../../lib/cloud/task-definition.ts";
 import {
   type Names,
   namesOf,
-  parseLocalMake,
   type Problem,
+  parseLocalMake,
   substitute,
   type Variables,
 } from "../../lib/cloud/variables.ts";
@@ -132,7 +132,10 @@ export function stackFile(
   }
   const size = Buffer.byteLength(text);
   if (size > MAX_TEMPLATE) {
-    problems.push({ file, text: `expected at most ${MAX_TEMPLATE} bytes of template, got ${size}` });
+    problems.push({
+      file,
+      text: `expected at most ${MAX_TEMPLATE} bytes of template, got ${size}`,
+    });
     return [];
   }
   return [{ base, name: `${prefix}-${base}`, file, template: read.template }];

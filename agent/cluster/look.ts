@@ -77,7 +77,10 @@ export async function wantedStacks(session: Session): Promise<OrProblems<Wanted>
   const network: Network = await insist(() => edges.account.network());
   const made = paramsFromNetwork(network);
   const file = `${SHARED_PARAMS}.params`;
-  if ("problem" in made) return { problems: [{ file, text: `it is missing, and can't be made by itself: ${made.problem}` }] };
+  if ("problem" in made)
+    return {
+      problems: [{ file, text: `it is missing, and can't be made by itself: ${made.problem}` }],
+    };
   const own = new Map([...params, [SHARED_PARAMS, parseParams(file, made.text).params]]);
   return {
     ...{ stacks, params: own, newParams: made.text },
@@ -170,7 +173,9 @@ export async function readLive(session: Session): Promise<{
   return {
     latest,
     services: await readServices(session, cluster, tagged),
-    revisions: tagged?.map(({ arn }) => arn).filter((arn) => isTaskDefinition(arn) && families.has(familyOf(arn))),
+    revisions: tagged
+      ?.map(({ arn }) => arn)
+      .filter((arn) => isTaskDefinition(arn) && families.has(familyOf(arn))),
   };
 }
 

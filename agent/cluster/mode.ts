@@ -1,27 +1,19 @@
 import { userInfo } from "node:os";
 import { basename, resolve } from "node:path";
-import { isVariable, variableOf, type Variables } from "../../lib/cloud/variables.ts";
+import { VARIABLE_NAMES, type Variables } from "../../lib/cloud/variables.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
-import { quote } from "../../lib/kit/quote.ts";
 import { line, print, printJson } from "../cli/print.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { cleanup, drain, info, infoText, templates } from "./acts.ts";
 import { apply, sentences } from "./apply.ts";
-import { type ClusterConfig, confirmation } from "./config.ts";
+import type { ClusterConfig } from "./config.ts";
 import { destroy, isEmpty, lookAtRuin } from "./destroy.ts";
 import { type Folder, readFolder } from "./folder.ts";
 import { look } from "./look.ts";
 import { type ClusterEdges, type Session, session, systemEdges } from "./session.ts";
-import { type Act, acts } from "./words.ts";
 import { differencesIn, planJson, planText, refusalsIn, ruinText } from "./text.ts";
-
-/** What the command line asks for. */
-interface Asked {
-  readonly act: Act;
-  readonly service?: string;
-  readonly given: Variables;
-}
+import { type Act, askedBy, confirmation } from "./words.ts";
 
 /** Does with the files of a folder what it is asked to, and answers with an exit code: of plan, 3 when there is a difference. */
 export async function cluster(
@@ -107,7 +99,10 @@ async function takeDown(all: Session): Promise<Answer> {
   if (!config.json) await print(ruinText(ruin));
   if (config.json) {
     const { services, stacks, ...rest } = ruin;
-    const named = { services: services.map(({ name }) => name), stacks: stacks.map(({ name }) => name) };
+    const named = {
+      services: services.map(({ name }) => name),
+      stacks: stacks.map(({ name }) => name),
+    };
     await printJson({ schemaVersion: 1, confirmed, ...rest, ...named });
   }
   if (ruin.refused.length > 0) throw new Fatal(`nothing was destroyed: ${ruin.refused.join("; ")}`);
@@ -127,38 +122,22 @@ async function refuse({ json }: ClusterConfig, problems: readonly string[]): Pro
   if (json) await printJson({ schemaVersion: 1, problems });
   else await print(problems.map((problem) => line(problem)));
   throw new Fatal(
-    problems.length === 1 ? (problems[0] ?? "") : `${problems.length} problems, nothing was applied: ${problems.join("; ")}`,
+    problems.length === 1
+      ? (problems[0] ?? "")
+      : `${problems.length} problems, nothing was applied: ${problems.join("; ")}`,
   );
 }
 
-/** Throws `Fatal` for a word that means nothing. */
-function askedOf(config: ClusterConfig): Asked {
-  const given: Partial<Record<keyof Variables, string>> = {};
-  const words: string[] = [];
-  for (const flag of ["project", "prefix", "cluster", "taskPrefix", "imagePrefix", "registryBase", "profile"] as const) {
-    const name = flag.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
-    const value = config[flag];
-    if (value !== undefined && isVariable(name)) given[name] = value;
-  }
-  for (const word of config.words) {
-    const variable = variableOf(word);
-    if (variable === undefined) words.push(word);
-    else given[variable.name] = variable.value;
-  }
-  const confirmed = given.CONFIRM;
-  if (confirmed !== undefined && confirmation(confirmed) === undefined) {
-    throw new Fatal(`CONFIRM: expected true or yes, got ${quote(confirmed)}`);
+/** What flags and words ask for; a word wins over a flag. */
+function askedOf(config: ClusterConfig) {
+  const { act, service, variables } = askedBy(config.words);
+  const flags: Partial<Record<keyof Variables, string>> = {};
+  for (const name of VARIABLE_NAMES) {
+    const flag = name.toLowerCase().replace(/_[a-z]/g, (letter) => letter.slice(1).toUpperCase());
+    const value: unknown = config[flag as keyof ClusterConfig];
+    if (typeof value === "string") flags[name] = value;
   }
   // A flag that may stand alone takes the word behind it for its value.
-  const swallowed = [config.confirm.word, config.wait.word].filter((word) => word !== undefined);
-  const [first = "plan", ...rest] = [...swallowed, ...words];
-  const act = acts.find((one) => one === first);
-  const [service, ...more] = rest;
-  if (act === undefined) {
-    throw new Fatal(`expected ${acts.join(", ")}, got ${quote(first)}`);
-  }
-  if (more.length > 0 || (service !== undefined && act !== "drain")) {
-    throw new Fatal(`expected nothing after ${act}, got ${quote(rest.join(" "))}`);
-  }
-  return { act, given, ...(service !== undefined && { service }) };
+  const swallowed = config.confirm.word ?? config.wait.word;
+  return { act: act ?? swallowed ?? "plan", service, given: { ...flags, ...variables } };
 }

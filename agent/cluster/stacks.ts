@@ -6,9 +6,9 @@ import {
   parameterDifferences,
   parametersOf,
   refusalOf,
-  sameTemplate,
   type StackFile,
   type StackStep,
+  sameTemplate,
   stateOf,
   untoldOutputs,
 } from "../../lib/cloud/stack.ts";
@@ -234,7 +234,10 @@ async function settle(
   {
     seen,
     begins = false,
-  }: { readonly seen: ReadonlySet<string>; /** It may not have begun yet. */ readonly begins?: boolean },
+  }: {
+    readonly seen: ReadonlySet<string> /** It may not have begun yet. */;
+    readonly begins?: boolean;
+  },
 ): Promise<LiveStack | undefined> {
   const { edges, insist, say, surroundings } = session;
   const told = new Set(seen);

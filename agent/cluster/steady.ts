@@ -96,7 +96,9 @@ async function rollBack(session: Session, { file, before }: Changed): Promise<bo
   // So that the next plan knows that the file is not what runs.
   const tags = new Map([[CONTENT_TAG, before.tags.get(CONTENT_TAG) ?? "rolled-back"]]);
   await insist(() => edges.ecs.tag(before.arn, tags));
-  await say(`service ${file.name}: goes back to ${before.taskDefinition.replace(/^arn:[^/]*\//, "")}`);
+  await say(
+    `service ${file.name}: goes back to ${before.taskDefinition.replace(/^arn:[^/]*\//, "")}`,
+  );
   return true;
 }
 
@@ -106,9 +108,7 @@ export async function drained(session: Session, live: LiveService): Promise<void
   if (live.daemon || live.status !== "ACTIVE") return;
   const { cluster } = folder.names;
   if (live.desired > 0) {
-    await insist(() =>
-      edges.ecs.updateService({ cluster, service: live.name, desiredCount: 0 }),
-    );
+    await insist(() => edges.ecs.updateService({ cluster, service: live.name, desiredCount: 0 }));
   }
   await until(session, live.name, (now) => {
     if (now === undefined || now.running + now.pending === 0) return undefined;

@@ -45,7 +45,10 @@ export const refusalsIn = (plan: Plan): readonly string[] =>
   );
 
 /** The plan for people: what would change, piece by piece; what stays as it is only counted. */
-export function planText(plan: Plan, { deleteData }: { readonly deleteData: boolean }): readonly string[] {
+export function planText(
+  plan: Plan,
+  { deleteData }: { readonly deleteData: boolean },
+): readonly string[] {
   const kept = (all: readonly { readonly action: string }[]) =>
     all.filter(({ action }) => action === "keep").length;
   const lines = [
@@ -92,8 +95,7 @@ function stackLines(step: StackStep, deleteData: boolean): readonly string[] {
 }
 
 function changeLine({ action, id, type, replacement, properties }: ResourceChange): string {
-  const mark =
-    action === "Add" ? green("+") : action === "Remove" ? red("-") : yellow("~");
+  const mark = action === "Add" ? green("+") : action === "Remove" ? red("-") : yellow("~");
   const what = properties.length === 0 ? "" : `: ${properties.join(", ")}`;
   const replaced =
     replacement === "True"
@@ -105,7 +107,8 @@ function changeLine({ action, id, type, replacement, properties }: ResourceChang
 }
 
 function taskDefinitionLines(step: TaskDefinitionStep): readonly string[] {
-  const head = (text: string) => line(sign(step.action), ` task definition ${step.family}: ${text}`);
+  const head = (text: string) =>
+    line(sign(step.action), ` task definition ${step.family}: ${text}`);
   switch (step.action) {
     case "keep":
       return [];
@@ -114,7 +117,7 @@ function taskDefinitionLines(step: TaskDefinitionStep): readonly string[] {
     case "leave":
       return [head("its file is gone; it stays unless --prune removes it")];
     case "deregister":
-      return [head("its file is gone; deregister every revision")];
+      return [head("its file is gone; deregister and delete every revision")];
     case "register":
       return [
         head(
@@ -207,7 +210,7 @@ export const ruinText = (ruin: Ruin): readonly string[] => [
     line(red("-"), ` service ${name}: drain (${running} running) and delete`),
   ),
   ...ruin.families.map((family) =>
-    line(red("-"), ` task definition ${family}: deregister every revision`),
+    line(red("-"), ` task definition ${family}: deregister and delete every revision`),
   ),
   ...ruin.stacks.map(({ name, status }) => line(red("-"), ` stack ${name} (${status}): delete`)),
   ...ruin.fileSystems.map((id) => line(red("-"), ` file system ${id}: DELETE WITH ALL DATA`)),

@@ -48,7 +48,9 @@ const isNothing = (value: unknown): boolean =>
 const keyed = (items: readonly unknown[]): ReadonlyMap<string, unknown> | undefined => {
   const names = items.map((item) => (isObject(item) ? (item["name"] ?? item["key"]) : undefined));
   const all = new Map(items.map((item, at) => [String(names[at]), item]));
-  return names.every((name) => typeof name === "string") && all.size === items.length ? all : undefined;
+  return names.every((name) => typeof name === "string") && all.size === items.length
+    ? all
+    : undefined;
 };
 
 /**

@@ -19,10 +19,10 @@ export type JsonNode =
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The value without its lines. `__proto__` is a name as any other. */
-export function valueOf(node: JsonNode): unknown {
+export function plainOf(node: JsonNode): unknown {
   if (node.kind === "plain") return node.value;
-  if (node.kind === "array") return node.items.map(valueOf);
-  return Object.fromEntries(node.members.map(({ name, node: of }) => [name, valueOf(of)]));
+  if (node.kind === "array") return node.items.map(plainOf);
+  return Object.fromEntries(node.members.map(({ name, node: of }) => [name, plainOf(of)]));
 }
 
 /** A member of an object, by its name. */

@@ -65,9 +65,7 @@ export function paramsFromNetwork({
   const write =
     "write ecs-cluster.params with VpcId, SubnetA, SubnetB, SubnetC and, if you want one, KeyName";
   const zones = new Map<string, string>();
-  const byZone = subnets.toSorted((a, b) =>
-    `${a.zone} ${a.id}` < `${b.zone} ${b.id}` ? -1 : 1,
-  );
+  const byZone = subnets.toSorted((a, b) => (`${a.zone} ${a.id}` < `${b.zone} ${b.id}` ? -1 : 1));
   for (const { id, zone } of byZone) if (!zones.has(zone)) zones.set(zone, id);
   const [a, b, c] = zones.values();
   const [vpc] = vpcs;
@@ -95,4 +93,9 @@ export function paramsFromNetwork({
 }
 
 const listed = (all: readonly string[]): string =>
-  all.length === 0 ? "none" : `${all.length} (${all.slice(0, 5).map((one) => quote(one)).join(", ")})`;
+  all.length === 0
+    ? "none"
+    : `${all.length} (${all
+        .slice(0, 5)
+        .map((one) => quote(one))
+        .join(", ")})`;

@@ -20,7 +20,9 @@ export function taskDefinitionProblems(node: JsonNode): readonly LineProblem[] {
     say(list, "containerDefinitions: expected at least one container");
   }
   const taskMemory = memberOf(node, "memory") !== undefined;
-  const volumes = new Set(itemsOf(memberOf(node, "volumes")).map((one) => textOf(memberOf(one, "name"))));
+  const volumes = new Set(
+    itemsOf(memberOf(node, "volumes")).map((one) => textOf(memberOf(one, "name"))),
+  );
   const names = new Map<string, number>();
   let essential = false;
   for (const [at, container] of containers.entries()) {
@@ -28,13 +30,18 @@ export function taskDefinitionProblems(node: JsonNode): readonly LineProblem[] {
     const name = textOf(memberOf(container, "name"));
     const who = `containerDefinitions[${at}]${name === undefined ? "" : ` (${quote(name)})`}`;
     if (name === undefined) say(container, `${who}: name is missing`);
-    if (textOf(memberOf(container, "image")) === undefined) say(container, `${who}: image is missing`);
+    if (textOf(memberOf(container, "image")) === undefined)
+      say(container, `${who}: image is missing`);
     const hasMemory = ["memory", "memoryReservation"].some((one) => memberOf(container, one));
     if (!hasMemory && !taskMemory) {
-      say(container, `${who}: memoryReservation is missing (or memory, here or for the whole task)`);
+      say(
+        container,
+        `${who}: memoryReservation is missing (or memory, here or for the whole task)`,
+      );
     }
     const earlier = name === undefined ? undefined : names.get(name);
-    if (earlier !== undefined) say(container, `${who}: line ${earlier} has a container of that name`);
+    if (earlier !== undefined)
+      say(container, `${who}: line ${earlier} has a container of that name`);
     if (name !== undefined) names.set(name, container.line);
     const flag = memberOf(container, "essential");
     if (flag?.kind !== "plain" || flag.value !== false) essential = true;

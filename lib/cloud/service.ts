@@ -135,13 +135,16 @@ function taskDifference(
     return same ? [] : [{ path: "taskDefinition", before, after: taskDefinition }];
   }
   if (pin.arn === before) return [];
-  return [{ path: "taskDefinition", before, after: pin.arn ?? `${familyOf(taskDefinition)} (new)` }];
+  return [
+    { path: "taskDefinition", before, after: pin.arn ?? `${familyOf(taskDefinition)} (new)` },
+  ];
 }
 
 function countDifference(file: ServiceFile, live: LiveService): readonly Difference[] {
   if (live.daemon) return [];
   const asked = file.content["desiredCount"];
-  const wanted = typeof asked === "number" ? asked : file.auto && live.desired === 0 ? 1 : undefined;
+  const wanted =
+    typeof asked === "number" ? asked : file.auto && live.desired === 0 ? 1 : undefined;
   return wanted === undefined || wanted === live.desired
     ? []
     : [{ path: "desiredCount", before: String(live.desired), after: String(wanted) }];
@@ -196,7 +199,9 @@ function createOnlyDifferences(
     const before = all[name] ?? (name === "schedulingStrategy" ? "REPLICA" : undefined);
     return [[name, before, asked] as const];
   });
-  return pairs.flatMap(([path, before, after]) => shownDifferences({ [path]: before }, { [path]: after }));
+  return pairs.flatMap(([path, before, after]) =>
+    shownDifferences({ [path]: before }, { [path]: after }),
+  );
 }
 
 /** What CreateService is asked. */

@@ -64,7 +64,9 @@ function inMembers(
       if (of !== undefined) return misfits(value, of(), below(name));
       const near = nearest(name, [...members.keys()]);
       const hint =
-        near === undefined ? `expected some of ${[...members.keys()].toSorted().join(", ")}` : `did you mean ${near}?`;
+        near === undefined
+          ? `expected some of ${[...members.keys()].toSorted().join(", ")}`
+          : `did you mean ${near}?`;
       return [{ line, text: `${path || "the file"}: unknown key ${quote(name)}, ${hint}` }];
     }),
   ];

@@ -94,7 +94,8 @@ export function inOrder(stacks: readonly StackFile[]): readonly StackFile[] {
   const ordered: StackFile[] = [];
   const visit = (stack: StackFile, trail: readonly StackFile[]): void => {
     if (ordered.includes(stack) || trail.includes(stack)) return;
-    for (const other of stacks) if (other !== stack && needs(stack, other)) visit(other, [...trail, stack]);
+    for (const other of stacks)
+      if (other !== stack && needs(stack, other)) visit(other, [...trail, stack]);
     ordered.push(stack);
   };
   for (const stack of stacks.toSorted((a, b) => (a.base < b.base ? -1 : 1))) visit(stack, []);

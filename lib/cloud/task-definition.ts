@@ -94,7 +94,8 @@ export function planTaskDefinitions(
 }
 
 /** Of an environment or a log driver's options, these are never shown. */
-const SECRET_PATH = /\[[^\]]*(?:pass|secret|token|key|cred|auth)[^\]]*\]|(?:pass|secret|token|apikey)/i;
+const SECRET_PATH =
+  /\[[^\]]*(?:pass|secret|token|key|cred|auth)[^\]]*\]|(?:pass|secret|token|apikey)/i;
 
 /** The differences as they may be shown: what looks like a secret is hidden, whatever it was and is. */
 export const shownDifferences = (live: unknown, asked: unknown): readonly Difference[] =>

@@ -1,7 +1,7 @@
 import { quote } from "../kit/quote.ts";
 
 /** The variables of the original's makefile that still mean something. */
-const NAMES = [
+export const VARIABLE_NAMES = [
   "PROJECT",
   "PREFIX",
   "CLUSTER",
@@ -11,7 +11,7 @@ const NAMES = [
   "PROFILE",
   "CONFIRM",
 ] as const;
-export type VariableName = (typeof NAMES)[number];
+export type VariableName = (typeof VARIABLE_NAMES)[number];
 export type Variables = Readonly<Partial<Record<VariableName, string>>>;
 
 /** A sentence about a line of a file. */
@@ -22,7 +22,7 @@ export interface Problem {
 }
 
 export const isVariable = (name: string): name is VariableName =>
-  (NAMES as readonly string[]).includes(name);
+  (VARIABLE_NAMES as readonly string[]).includes(name);
 
 /** `NAME=value` words of a command line, as they stand behind `make`; undefined for a word that is none. */
 export function variableOf(
@@ -134,7 +134,12 @@ export function namesOf(
     /^[A-Za-z0-9_-]{0,200}$/,
     "at most 200 letters, digits, hyphens and underscores",
   );
-  hold("PROJECT", project, /^[\w .:/=+@-]{1,200}$/, "at most 200 letters, digits and . : / = + - @ _");
+  hold(
+    "PROJECT",
+    project,
+    /^[\w .:/=+@-]{1,200}$/,
+    "at most 200 letters, digits and . : / = + - @ _",
+  );
   for (const name of ["IMAGE_PREFIX", "REGISTRY_BASE"] as const) {
     hold(name, variables[name] ?? "", /^[\w.:/@-]*$/, "letters, digits and . : / @ - _");
   }

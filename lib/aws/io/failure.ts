@@ -27,7 +27,8 @@ export function awsFailure(
     const isKnown = name.startsWith("Throttling") || TRANSIENT.includes(name);
     return new Unavailable(system, `did not take ${about}`, {
       cause: redact(`${name}: ${causes(error)}${attempts > 1 ? ` (${attempts} times)` : ""}`),
-      mayHaveLanded: !name.startsWith("Throttling") && (status === undefined || status >= 500 || !isKnown),
+      mayHaveLanded:
+        !name.startsWith("Throttling") && (status === undefined || status >= 500 || !isKnown),
       ...(name.startsWith("Throttling") && { demand: "fewer" as const }),
     });
   }
@@ -36,10 +37,15 @@ export function awsFailure(
       cause: redact(message),
     });
   }
-  if (/^(UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch)/.test(name)) {
-    return new Fatal(`${system} does not take the AWS credentials: see \`aws sts get-caller-identity\``, {
-      cause: name,
-    });
+  if (
+    /^(UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch)/.test(name)
+  ) {
+    return new Fatal(
+      `${system} does not take the AWS credentials: see \`aws sts get-caller-identity\``,
+      {
+        cause: name,
+      },
+    );
   }
   return new Fatal(`${system} refused ${about}: ${redact(message) || name}`);
 }

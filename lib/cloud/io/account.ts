@@ -97,15 +97,21 @@ export function accountFacts(
 
   return {
     async network() {
-      const { DescribeVpcsResponse: { vpcSet } } = await ec2("DescribeVpcs", Vpcs);
+      const {
+        DescribeVpcsResponse: { vpcSet },
+      } = await ec2("DescribeVpcs", Vpcs);
       const vpcs = vpcSet.map(({ vpcId }) => vpcId);
       const [vpc] = vpcs;
       if (vpc === undefined || vpcs.length > 1) return { vpcs, subnets: [], keys: [] };
-      const { DescribeSubnetsResponse: { subnetSet } } = await ec2("DescribeSubnets", Subnets, {
+      const {
+        DescribeSubnetsResponse: { subnetSet },
+      } = await ec2("DescribeSubnets", Subnets, {
         "Filter.1.Name": "vpc-id",
         "Filter.1.Value.1": vpc,
       });
-      const { DescribeKeyPairsResponse: { keySet } } = await ec2("DescribeKeyPairs", Keys);
+      const {
+        DescribeKeyPairsResponse: { keySet },
+      } = await ec2("DescribeKeyPairs", Keys);
       return {
         vpcs,
         subnets: subnetSet.map(({ subnetId, availabilityZone }) => ({
@@ -178,7 +184,12 @@ export function accountFacts(
   };
 }
 
-function parsed<T>(system: string, operation: string, schema: z.ZodType<T>, read: () => unknown): T {
+function parsed<T>(
+  system: string,
+  operation: string,
+  schema: z.ZodType<T>,
+  read: () => unknown,
+): T {
   let content: unknown;
   try {
     content = read();

@@ -1,6 +1,6 @@
 import { ecsModel } from "../../ecs/io/model.ts";
 import { quote } from "../../kit/quote.ts";
-import { type JsonNode, type JsonObject, memberOf, textOf, valueOf } from "../json-node.ts";
+import { type JsonNode, type JsonObject, memberOf, textOf, plainOf } from "../json-node.ts";
 import { serviceProblems, taskDefinitionProblems } from "../rules.ts";
 import { type ServiceFile, serviceHash } from "../service.ts";
 import { misfits, type Shape } from "../shape.ts";
@@ -21,9 +21,15 @@ export function readTaskDefinition(
 ): Read<TaskDefinitionFile> {
   const { name, file, text } = source;
   const family = `${taskPrefix}${name}`;
-  const read = readObject(file, text, ecsModel().taskDefinition, ["family"], taskDefinitionProblems);
+  const read = readObject(
+    file,
+    text,
+    ecsModel().taskDefinition,
+    ["family"],
+    taskDefinitionProblems,
+  );
   if ("problems" in read) return read;
-  const { family: written, ...content } = valueOf(read.node) as JsonObject;
+  const { family: written, ...content } = plainOf(read.node) as JsonObject;
   return {
     value: {
       ...{ name, file, family, content },
@@ -33,7 +39,9 @@ export function readTaskDefinition(
     notes:
       written === undefined || written === "" || written === family || written === name
         ? []
-        : [`${file}: the family is ${family}, as the file is called; ${quote(String(written))} in it is not used`],
+        : [
+            `${file}: the family is ${family}, as the file is called; ${quote(String(written))} in it is not used`,
+          ],
   };
 }
 
@@ -43,14 +51,20 @@ export function readTaskDefinition(
  */
 export function readService(
   source: { readonly name: string; readonly file: string; readonly text: string },
-  { cluster, families }: { readonly cluster: string; readonly families: ReadonlyMap<string, string> },
+  {
+    cluster,
+    families,
+  }: { readonly cluster: string; readonly families: ReadonlyMap<string, string> },
 ): Read<ServiceFile> {
   const { name, file, text } = source;
   const read = readObject(file, text, ecsModel().service, ["serviceName"], serviceProblems);
   if ("problems" in read) return read;
-  const { serviceName, cluster: written, taskDefinition: _, ...content } = valueOf(
-    read.node,
-  ) as JsonObject;
+  const {
+    serviceName,
+    cluster: written,
+    taskDefinition: _,
+    ...content
+  } = plainOf(read.node) as JsonObject;
   const named = textOf(memberOf(read.node, "taskDefinition"));
   const own = named === undefined ? families.get(name) : families.get(named);
   const taskDefinition = [...families.values()].includes(named ?? "") ? named : (own ?? named);

@@ -39,11 +39,13 @@ export function parseJsonc(
     const what = EXPECTED[printParseErrorCode(first.error)] ?? "expected JSON";
     return { problems: [{ file, line: lines(first.offset), text: what }] };
   }
-  if (tree === undefined) return { problems: [{ file, line: 1, text: "expected JSON, got nothing" }] };
+  if (tree === undefined)
+    return { problems: [{ file, line: 1, text: "expected JSON, got nothing" }] };
   const problems: Problem[] = [];
   const read = (node: Node): JsonNode => {
     const line = lines(node.offset);
-    if (node.type === "array") return { kind: "array", line, items: (node.children ?? []).map(read) };
+    if (node.type === "array")
+      return { kind: "array", line, items: (node.children ?? []).map(read) };
     if (node.type !== "object") {
       return { kind: "plain", line, value: node.value as string | number | boolean | null };
     }

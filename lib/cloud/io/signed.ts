@@ -101,7 +101,12 @@ export async function ask(
     throw new Denied(`${system} denied ${operation}: allow ${permission} to whoever runs this`);
   }
   throw new Fatal(`${system} refused ${operation} (status ${status})`, {
-    cause: redact(text.replaceAll(/<[^>]*>/g, " ").trim().slice(0, 300)),
+    cause: redact(
+      text
+        .replaceAll(/<[^>]*>/g, " ")
+        .trim()
+        .slice(0, 300),
+    ),
   });
 }
 

@@ -12,9 +12,11 @@ export function readTemplate(
 ): { readonly template: Template } | { readonly problems: readonly Problem[] } {
   const lineCounter = new LineCounter();
   // The short forms (!Ref, !Sub) are tags that no schema knows.
-  const document = parseDocument(text, { lineCounter, logLevel: "silent", maxAliasCount: 100 } as Parameters<
-    typeof parseDocument
-  >[1]);
+  const document = parseDocument(text, {
+    lineCounter,
+    logLevel: "silent",
+    maxAliasCount: 100,
+  } as Parameters<typeof parseDocument>[1]);
   const [error] = document.errors;
   if (error !== undefined) {
     const { line } = lineCounter.linePos(error.pos[0]);
@@ -26,7 +28,9 @@ export function readTemplate(
   if (!isObject(content) || !isObject(content["Resources"])) {
     return { problems: [{ file, line: 1, text: "expected a template with Resources" }] };
   }
-  const section = (name: string): readonly (readonly [string, Readonly<Record<string, unknown>>])[] =>
+  const section = (
+    name: string,
+  ): readonly (readonly [string, Readonly<Record<string, unknown>>])[] =>
     Object.entries(isObject(content[name]) ? content[name] : {}).map(([key, value]) => [
       key,
       isObject(value) ? value : {},

@@ -2,6 +2,7 @@ import {
   CreateServiceCommand,
   type CreateServiceCommandInput,
   DeleteServiceCommand,
+  DeleteTaskDefinitionsCommand,
   DeregisterTaskDefinitionCommand,
   DescribeClustersCommand,
   DescribeServicesCommand,
@@ -22,6 +23,7 @@ import {
 } from "@aws-sdk/client-ecs";
 import { clientDefaults, errorFacts } from "../../aws/io/client-defaults.ts";
 import { awsFailure } from "../../aws/io/failure.ts";
+import { Fatal } from "../../kit/failure.ts";
 import type { DeployedService, RegisteredRevision } from "../deployment.ts";
 
 type Content = Readonly<Record<string, unknown>>;
@@ -47,6 +49,8 @@ export interface EcsDeploy {
   /** Sent once: whoever is not answered looks before registering again. Comes back with the revision's ARN. */
   register(family: string, content: Content, tags: Tags): Promise<string>;
   deregister(arn: string): Promise<void>;
+  /** Deletes deregistered revisions, at most 10 (API reference, DeleteTaskDefinitions). */
+  forget(arns: readonly string[]): Promise<void>;
   createService(input: Content, tags: Tags): Promise<void>;
   updateService(input: Content): Promise<void>;
   deleteService(cluster: string, name: string): Promise<void>;
@@ -194,6 +198,17 @@ export function ecsDeploy(options: {
         arn,
         client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: arn })),
       );
+    },
+    async forget(arns) {
+      const { failures = [] } = await asked(
+        "DeleteTaskDefinitions",
+        arns[0] ?? "",
+        client.send(new DeleteTaskDefinitionsCommand({ taskDefinitions: [...arns] })),
+      );
+      const [first] = failures;
+      if (first !== undefined) {
+        throw new Fatal(`ECS did not delete ${first.arn}: ${first.reason ?? "it gives no reason"}`);
+      }
     },
     async createService(input, tags) {
       const own = input["tags"] as readonly Tag[] | undefined;
