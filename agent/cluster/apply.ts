@@ -16,10 +16,11 @@ import {
 } from "../../lib/cloud/task-definition.ts";
 import type { Problem } from "../../lib/cloud/variables.ts";
 import { causes, Fatal } from "../../lib/kit/failure.ts";
-import { lookAtLoad, type Plan, wantedStacks } from "./look.ts";
+import { lookAtLoad, type Plan } from "./look.ts";
 import type { Session } from "./session.ts";
 import { applyStacks } from "./stacks.ts";
 import { drained, gone, steady } from "./steady.ts";
+import { wantedStacks } from "./wanted.ts";
 
 /** What apply did and what it could not, for machines as it is. */
 export interface Applied {
@@ -48,7 +49,7 @@ export async function apply(session: Session, plan: Plan): Promise<Applied> {
   const { taskDefinitions, services } = plan.stacks.every(({ action }) => action === "keep")
     ? plan
     : await lookAtLoad(session);
-  const arns = await applyTaskDefinitions(session, taskDefinitions, applied);
+  const arns = await applyTaskDefinitions(session, taskDefinitions, services, applied);
   const changed: { readonly file: ServiceFile; readonly before: LiveService | undefined }[] = [];
   for (const step of services) {
     const did = await trying(applied, () => applyService(session, step, arns, applied));
@@ -94,16 +95,28 @@ async function trying(applied: Applied, act: () => Promise<boolean>): Promise<bo
 async function applyTaskDefinitions(
   session: Session,
   steps: readonly TaskDefinitionStep[],
+  services: readonly ServiceStep[],
   applied: Applied,
 ): Promise<Map<string, string>> {
+  // What a service is about to run must be active still, which tags do not tell.
+  const written = new Set(
+    services.flatMap(({ action, file }) =>
+      file !== undefined && ["create", "recreate", "update"].includes(action)
+        ? [familyOf(file.taskDefinition)]
+        : [],
+    ),
+  );
   const arns = new Map<string, string>();
   for (const step of steps) {
     const { family, file, latest } = step;
-    if (step.action === "keep" && latest !== undefined) arns.set(family, latest.arn);
+    const isRun = written.has(family);
+    if (step.action === "keep" && latest !== undefined && !isRun) arns.set(family, latest.arn);
     if (step.action === "refuse") applied.problems.push(step.why);
-    if (step.action !== "register" || file === undefined) continue;
+    const isDue = step.action === "register" || (step.action === "keep" && isRun);
+    if (!isDue || file === undefined) continue;
     await trying(applied, async () => {
-      const { arn, isNew } = await ensureRegistered(session, file, step.why === "new");
+      const unseen = step.action === "register" && step.why === "new";
+      const { arn, isNew } = await ensureRegistered(session, file, unseen);
       arns.set(family, arn);
       if (isNew) {
         applied.registered.push(arn);

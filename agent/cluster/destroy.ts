@@ -69,11 +69,14 @@ export async function lookAtRuin(session: Session): Promise<Ruin> {
     }
     refused.push(...(await foreignServices(session, mine)));
   }
+  const families: string[] = [];
+  for (const { family, tags } of latest.values()) {
+    if (!isOwn(tags, owner)) continue;
+    const active = await insist(() => edges.ecs.revisions(family));
+    if (active.length > 0) families.push(family);
+  }
   return {
-    ...{ services: own, stacks, stays, refused },
-    families: [...latest.values()]
-      .filter(({ tags }) => isOwn(tags, owner))
-      .map(({ family }) => family),
+    ...{ services: own, families, stacks, stays, refused },
     fileSystems: config.deleteData ? await insist(() => edges.account.fileSystems(owner)) : [],
   };
 }

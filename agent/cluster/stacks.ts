@@ -15,8 +15,8 @@ import {
 import { ownTags } from "../../lib/cloud/tags.ts";
 import type { Problem } from "../../lib/cloud/variables.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
-import type { Wanted } from "./look.ts";
 import type { Session } from "./session.ts";
+import type { Wanted } from "./wanted.ts";
 
 const POLL_MS = 5_000;
 /** A change set takes seconds to make. */

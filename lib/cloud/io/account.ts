@@ -57,10 +57,32 @@ const FileSystems = z.object({
   NextMarker: z.string().nullish(),
 });
 
+/** One request to a service, as `ask` sends it. */
+type Sent = Parameters<typeof ask>[1];
+
 export function accountFacts(
   account: Account,
   env: Readonly<Record<string, string | undefined>>,
 ): AccountFacts {
+  const send = (sent: Sent) => ask(account, sent, env);
+  return {
+    network: () => networkOf(send),
+    tagged: (owner) => taggedWith(send, owner),
+    fileSystems: (owner) => fileSystemsOf(send, owner),
+    async deleteFileSystem(id) {
+      await send({
+        ...EFS,
+        operation: "DeleteFileSystem",
+        method: "DELETE",
+        path: `${EFS.path}/${id}`,
+      });
+    },
+  };
+}
+
+type Send = (sent: Sent) => Promise<string>;
+
+async function networkOf(send: Send): Promise<Network> {
   const parser = new XMLParser({
     isArray: (name) => name === "item",
     parseTagValue: false,
@@ -72,116 +94,91 @@ export function accountFacts(
     parameters: Readonly<Record<string, string>> = {},
   ): Promise<T> => {
     const body = new URLSearchParams({ Action: operation, Version: "2016-11-15", ...parameters });
-    const text = await ask(
-      account,
-      {
-        ...{ system: "EC2", service: "ec2", endpointName: "EC2", operation },
-        permission: `ec2:${operation}`,
-        headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
-        body: body.toString(),
-      },
-      env,
-    );
+    const text = await send({
+      ...{ system: "EC2", service: "ec2", endpointName: "EC2", operation },
+      headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+      body: body.toString(),
+    });
     return parsed("EC2", operation, schema, () => parser.parse(text));
   };
-  const efs = (method: "GET" | "DELETE", operation: string, path: string, query = {}) =>
-    ask(
-      account,
-      {
-        ...{ system: "EFS", service: "elasticfilesystem", endpointName: "EFS" },
-        ...{ operation, method, path: `/2015-02-01/file-systems${path}`, query },
-        permission: `elasticfilesystem:${operation}`,
-      },
-      env,
-    );
+  const {
+    DescribeVpcsResponse: { vpcSet },
+  } = await ec2("DescribeVpcs", Vpcs);
+  const vpcs = vpcSet.map(({ vpcId }) => vpcId);
+  const [vpc] = vpcs;
+  if (vpc === undefined || vpcs.length > 1) return { vpcs, subnets: [], keys: [] };
+  const {
+    DescribeSubnetsResponse: { subnetSet },
+  } = await ec2("DescribeSubnets", Subnets, {
+    "Filter.1.Name": "vpc-id",
+    "Filter.1.Value.1": vpc,
+  });
+  const {
+    DescribeKeyPairsResponse: { keySet },
+  } = await ec2("DescribeKeyPairs", Keys);
+  const subnets = subnetSet.map(({ subnetId: id, availabilityZone: zone }) => ({ id, zone }));
+  return { vpcs, subnets, keys: keySet.map(({ keyName }) => keyName) };
+}
 
-  return {
-    async network() {
-      const {
-        DescribeVpcsResponse: { vpcSet },
-      } = await ec2("DescribeVpcs", Vpcs);
-      const vpcs = vpcSet.map(({ vpcId }) => vpcId);
-      const [vpc] = vpcs;
-      if (vpc === undefined || vpcs.length > 1) return { vpcs, subnets: [], keys: [] };
-      const {
-        DescribeSubnetsResponse: { subnetSet },
-      } = await ec2("DescribeSubnets", Subnets, {
-        "Filter.1.Name": "vpc-id",
-        "Filter.1.Value.1": vpc,
+async function taggedWith(send: Send, { project, prefix }: Ownership) {
+  const found: { readonly arn: string; readonly tags: Tags }[] = [];
+  let from: string | undefined;
+  do {
+    const asked = {
+      ResourceTypeFilters: ["ecs:task-definition", "ecs:service"],
+      TagFilters: [
+        { Key: FOLDER_TAG, Values: [project] },
+        { Key: PREFIX_TAG, Values: [prefix] },
+      ],
+      ResourcesPerPage: 100,
+      ...(from !== undefined && { PaginationToken: from }),
+    };
+    let text: string;
+    try {
+      text = await send({
+        ...{ system: "the tagging API", service: "tagging", operation: "GetResources" },
+        endpointName: "RESOURCE_GROUPS_TAGGING_API",
+        headers: {
+          "content-type": "application/x-amz-json-1.1",
+          "x-amz-target": "ResourceGroupsTaggingAPI_20170126.GetResources",
+        },
+        body: JSON.stringify(asked),
       });
-      const {
-        DescribeKeyPairsResponse: { keySet },
-      } = await ec2("DescribeKeyPairs", Keys);
-      return {
-        vpcs,
-        subnets: subnetSet.map(({ subnetId, availabilityZone }) => ({
-          id: subnetId,
-          zone: availabilityZone,
-        })),
-        keys: keySet.map(({ keyName }) => keyName),
-      };
-    },
-    async tagged({ project, prefix }) {
-      const found: { arn: string; tags: Tags }[] = [];
-      let from: string | undefined;
-      do {
-        const asked = {
-          ResourceTypeFilters: ["ecs:task-definition", "ecs:service"],
-          TagFilters: [
-            { Key: FOLDER_TAG, Values: [project] },
-            { Key: PREFIX_TAG, Values: [prefix] },
-          ],
-          ResourcesPerPage: 100,
-          ...(from !== undefined && { PaginationToken: from }),
-        };
-        let text: string;
-        try {
-          text = await ask(
-            account,
-            {
-              ...{ system: "the tagging API", service: "tagging", operation: "GetResources" },
-              ...{ endpointName: "RESOURCE_GROUPS_TAGGING_API", permission: "tag:GetResources" },
-              headers: {
-                "content-type": "application/x-amz-json-1.1",
-                "x-amz-target": "ResourceGroupsTaggingAPI_20170126.GetResources",
-              },
-              body: JSON.stringify(asked),
-            },
-            env,
-          );
-        } catch (error) {
-          if (error instanceof Denied) return undefined;
-          throw error;
-        }
-        const page = parsed("the tagging API", "GetResources", Tagged, () => JSON.parse(text));
-        for (const { ResourceARN: arn, Tags: tags } of page.ResourceTagMappingList) {
-          found.push({ arn, tags: new Map(tags.map(({ Key, Value }) => [Key, Value])) });
-        }
-        from = page.PaginationToken || undefined;
-      } while (from !== undefined);
-      return found;
-    },
-    async fileSystems({ project, prefix }) {
-      const ids: string[] = [];
-      let from: string | undefined;
-      do {
-        const text = await efs("GET", "DescribeFileSystems", "", {
-          ...(from !== undefined && { Marker: from }),
-        });
-        const page = parsed("EFS", "DescribeFileSystems", FileSystems, () => JSON.parse(text));
-        for (const { FileSystemId: id, Tags: tags } of page.FileSystems) {
-          const has = (key: string, value: string) =>
-            tags.some(({ Key, Value }) => Key === key && Value === value);
-          if (has(FOLDER_TAG, project) && has(PREFIX_TAG, prefix)) ids.push(id);
-        }
-        from = page.NextMarker || undefined;
-      } while (from !== undefined);
-      return ids;
-    },
-    async deleteFileSystem(id) {
-      await efs("DELETE", "DeleteFileSystem", `/${id}`);
-    },
-  };
+    } catch (error) {
+      if (error instanceof Denied) return undefined;
+      throw error;
+    }
+    const page = parsed("the tagging API", "GetResources", Tagged, () => JSON.parse(text));
+    for (const { ResourceARN: arn, Tags: tags } of page.ResourceTagMappingList) {
+      found.push({ arn, tags: new Map(tags.map(({ Key, Value }) => [Key, Value])) });
+    }
+    from = page.PaginationToken || undefined;
+  } while (from !== undefined);
+  return found;
+}
+
+const EFS = {
+  system: "EFS",
+  service: "elasticfilesystem",
+  endpointName: "EFS",
+  path: "/2015-02-01/file-systems",
+} as const;
+
+async function fileSystemsOf(send: Send, { project, prefix }: Ownership) {
+  const ids: string[] = [];
+  let from: string | undefined;
+  do {
+    const query = from === undefined ? {} : { Marker: from };
+    const text = await send({ ...EFS, operation: "DescribeFileSystems", method: "GET", query });
+    const page = parsed("EFS", "DescribeFileSystems", FileSystems, () => JSON.parse(text));
+    for (const { FileSystemId: id, Tags: tags } of page.FileSystems) {
+      const has = (key: string, value: string) =>
+        tags.some(({ Key, Value }) => Key === key && Value === value);
+      if (has(FOLDER_TAG, project) && has(PREFIX_TAG, prefix)) ids.push(id);
+    }
+    from = page.NextMarker || undefined;
+  } while (from !== undefined);
+  return ids;
 }
 
 function parsed<T>(

@@ -73,158 +73,171 @@ export function cloudFormation(options: {
   readonly profile?: string;
 }): CloudFormation {
   const client = new CloudFormationClient({ ...options, ...clientDefaults() });
-  const asked = <T>(operation: string, stack: string, answer: Promise<T>) =>
-    answer.catch((error: unknown): never => {
-      throw awsFailure("CloudFormation", operation, error, {
-        permission: `cloudformation:${operation}`,
-        on: `stack ${stack}`,
-      });
-    });
-  /** CloudFormation answers so for a stack or change set that is not there. */
-  const missing = (error: unknown): boolean =>
-    errorFacts(error).name === "ChangeSetNotFoundException" ||
-    /does not exist|ChangeSetNotFound/.test(errorFacts(error).message);
-  const orUndefined = (error: unknown): undefined => {
-    if (missing(error)) return undefined;
-    throw error;
-  };
-
   return {
+    ...stackCalls(client),
+    ...changeSetCalls(client),
     account: { region: client.config.region, credentials: client.config.credentials },
-    async stack(name) {
-      const answer = await asked(
-        "DescribeStacks",
-        name,
-        client.send(new DescribeStacksCommand({ StackName: name })).catch(orUndefined),
-      );
-      const [found] = answer?.Stacks ?? [];
-      return found === undefined ? undefined : readStack(found);
-    },
-    async template(name) {
-      const { TemplateBody = "" } = await asked(
-        "GetTemplate",
-        name,
-        client.send(new GetTemplateCommand({ StackName: name, TemplateStage: "Original" })),
-      );
-      return TemplateBody;
-    },
-    async propose({ stack, changeSet, create, template, parameters, tags }) {
-      const sent = client.send(
-        new CreateChangeSetCommand({
-          StackName: stack,
-          ChangeSetName: changeSet,
-          ChangeSetType: create ? "CREATE" : "UPDATE",
-          TemplateBody: template,
-          Capabilities: ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
-          Parameters: [...parameters].map(([ParameterKey, ParameterValue]) => ({
-            ParameterKey,
-            ParameterValue,
-          })),
-          Tags: [...tags].map(([Key, Value]) => ({ Key, Value })),
-        }),
-      );
-      await asked(
-        "CreateChangeSet",
-        stack,
-        sent.catch((error: unknown) => {
-          if (errorFacts(error).name !== "AlreadyExistsException") throw error;
-        }),
-      );
-    },
-    async changeSet(stack, name) {
-      const changes: ResourceChange[] = [];
-      let from: string | undefined;
-      do {
-        const answer = await asked(
-          "DescribeChangeSet",
-          stack,
-          client
-            .send(
-              new DescribeChangeSetCommand({
-                StackName: stack,
-                ChangeSetName: name,
-                NextToken: from,
-              }),
-            )
-            .catch(orUndefined),
-        );
-        if (answer === undefined) return undefined;
-        const { Status, StatusReason = "", ExecutionStatus, Changes = [], NextToken } = answer;
-        if (Status === "FAILED") {
-          return /didn't contain changes|No updates are to be performed/i.test(StatusReason)
-            ? { kind: "empty" }
-            : { kind: "failed", why: StatusReason };
-        }
-        if (Status !== "CREATE_COMPLETE") return { kind: "making" };
-        if (ExecutionStatus !== "AVAILABLE") {
-          return { kind: "failed", why: `its execution status is ${ExecutionStatus}` };
-        }
-        changes.push(...Changes.flatMap(readChange));
-        from = NextToken || undefined;
-      } while (from !== undefined);
-      return { kind: "ready", changes };
-    },
-    async execute(stack, changeSet) {
-      await asked(
-        "ExecuteChangeSet",
-        stack,
-        client.send(new ExecuteChangeSetCommand({ StackName: stack, ChangeSetName: changeSet })),
-      );
-    },
-    async discard(stack, changeSet) {
-      await asked(
-        "DeleteChangeSet",
-        stack,
-        client
-          .send(new DeleteChangeSetCommand({ StackName: stack, ChangeSetName: changeSet }))
-          .catch(orUndefined),
-      );
-    },
-    async events(stack) {
-      const { StackEvents = [] } = await asked(
-        "DescribeStackEvents",
-        stack,
-        client.send(new DescribeStackEventsCommand({ StackName: stack })),
-      );
-      return StackEvents.slice(0, 100).map((event) => ({
-        id: event.EventId ?? "",
-        atMs: event.Timestamp?.getTime() ?? 0,
-        resource: event.LogicalResourceId ?? "",
-        type: event.ResourceType ?? "",
-        status: event.ResourceStatus ?? "",
-        ...(event.ResourceStatusReason && { reason: event.ResourceStatusReason }),
-      }));
-    },
-    async remove(stack) {
-      await asked(
-        "DeleteStack",
-        stack,
-        client.send(new DeleteStackCommand({ StackName: stack })).catch(orUndefined),
-      );
-    },
-    async resources(stack) {
-      const found: { name: string; type: string; id: string }[] = [];
-      let from: string | undefined;
-      do {
-        const { StackResourceSummaries = [], NextToken } = await asked(
-          "ListStackResources",
-          stack,
-          client.send(new ListStackResourcesCommand({ StackName: stack, NextToken: from })),
-        );
-        found.push(
-          ...StackResourceSummaries.map((one) => ({
-            name: one.LogicalResourceId ?? "",
-            type: one.ResourceType ?? "",
-            id: one.PhysicalResourceId ?? "",
-          })),
-        );
-        from = NextToken || undefined;
-      } while (from !== undefined);
-      return found;
-    },
     close: () => client.destroy(),
   };
 }
+
+const asked = <T>(operation: string, stack: string, answer: Promise<T>): Promise<T> =>
+  answer.catch((error: unknown): never => {
+    throw awsFailure("CloudFormation", operation, error, {
+      permission: `cloudformation:${operation}`,
+      on: `stack ${stack}`,
+    });
+  });
+
+/** CloudFormation says in words that a stack or change set is not there. */
+function orUndefined(error: unknown): undefined {
+  const { name, message } = errorFacts(error);
+  if (name === "ChangeSetNotFoundException" || /does not exist|ChangeSetNotFound/.test(message)) {
+    return undefined;
+  }
+  throw error;
+}
+
+const stackCalls = (
+  client: CloudFormationClient,
+): Pick<CloudFormation, "stack" | "template" | "events" | "remove" | "resources"> => ({
+  async stack(name) {
+    const answer = await asked(
+      "DescribeStacks",
+      name,
+      client.send(new DescribeStacksCommand({ StackName: name })).catch(orUndefined),
+    );
+    const [found] = answer?.Stacks ?? [];
+    return found === undefined ? undefined : readStack(found);
+  },
+  async template(name) {
+    const { TemplateBody = "" } = await asked(
+      "GetTemplate",
+      name,
+      client.send(new GetTemplateCommand({ StackName: name, TemplateStage: "Original" })),
+    );
+    return TemplateBody;
+  },
+  async events(stack) {
+    const { StackEvents = [] } = await asked(
+      "DescribeStackEvents",
+      stack,
+      client.send(new DescribeStackEventsCommand({ StackName: stack })),
+    );
+    return StackEvents.slice(0, 100).map((event) => ({
+      id: event.EventId ?? "",
+      atMs: event.Timestamp?.getTime() ?? 0,
+      resource: event.LogicalResourceId ?? "",
+      type: event.ResourceType ?? "",
+      status: event.ResourceStatus ?? "",
+      ...(event.ResourceStatusReason && { reason: event.ResourceStatusReason }),
+    }));
+  },
+  async remove(stack) {
+    await asked(
+      "DeleteStack",
+      stack,
+      client.send(new DeleteStackCommand({ StackName: stack })).catch(orUndefined),
+    );
+  },
+  async resources(stack) {
+    const found: { name: string; type: string; id: string }[] = [];
+    let from: string | undefined;
+    do {
+      const { StackResourceSummaries = [], NextToken } = await asked(
+        "ListStackResources",
+        stack,
+        client.send(new ListStackResourcesCommand({ StackName: stack, NextToken: from })),
+      );
+      found.push(
+        ...StackResourceSummaries.map((one) => ({
+          name: one.LogicalResourceId ?? "",
+          type: one.ResourceType ?? "",
+          id: one.PhysicalResourceId ?? "",
+        })),
+      );
+      from = NextToken || undefined;
+    } while (from !== undefined);
+    return found;
+  },
+});
+
+const changeSetCalls = (
+  client: CloudFormationClient,
+): Pick<CloudFormation, "propose" | "changeSet" | "execute" | "discard"> => ({
+  async propose({ stack, changeSet, create, template, parameters, tags }) {
+    const sent = client.send(
+      new CreateChangeSetCommand({
+        StackName: stack,
+        ChangeSetName: changeSet,
+        ChangeSetType: create ? "CREATE" : "UPDATE",
+        TemplateBody: template,
+        Capabilities: ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        Parameters: [...parameters].map(([ParameterKey, ParameterValue]) => ({
+          ParameterKey,
+          ParameterValue,
+        })),
+        Tags: [...tags].map(([Key, Value]) => ({ Key, Value })),
+      }),
+    );
+    await asked(
+      "CreateChangeSet",
+      stack,
+      sent.catch((error: unknown) => {
+        if (errorFacts(error).name !== "AlreadyExistsException") throw error;
+      }),
+    );
+  },
+  async changeSet(stack, name) {
+    const changes: ResourceChange[] = [];
+    let from: string | undefined;
+    do {
+      const answer = await asked(
+        "DescribeChangeSet",
+        stack,
+        client
+          .send(
+            new DescribeChangeSetCommand({
+              StackName: stack,
+              ChangeSetName: name,
+              NextToken: from,
+            }),
+          )
+          .catch(orUndefined),
+      );
+      if (answer === undefined) return undefined;
+      const { Status, StatusReason = "", ExecutionStatus, Changes = [], NextToken } = answer;
+      if (Status === "FAILED") {
+        return /didn't contain changes|No updates are to be performed/i.test(StatusReason)
+          ? { kind: "empty" }
+          : { kind: "failed", why: StatusReason };
+      }
+      if (Status !== "CREATE_COMPLETE") return { kind: "making" };
+      if (ExecutionStatus !== "AVAILABLE") {
+        return { kind: "failed", why: `its execution status is ${ExecutionStatus}` };
+      }
+      changes.push(...Changes.flatMap(readChange));
+      from = NextToken || undefined;
+    } while (from !== undefined);
+    return { kind: "ready", changes };
+  },
+  async execute(stack, changeSet) {
+    await asked(
+      "ExecuteChangeSet",
+      stack,
+      client.send(new ExecuteChangeSetCommand({ StackName: stack, ChangeSetName: changeSet })),
+    );
+  },
+  async discard(stack, changeSet) {
+    await asked(
+      "DeleteChangeSet",
+      stack,
+      client
+        .send(new DeleteChangeSetCommand({ StackName: stack, ChangeSetName: changeSet }))
+        .catch(orUndefined),
+    );
+  },
+});
 
 const readStack = (stack: Stack): LiveStack => ({
   name: stack.StackName ?? "",

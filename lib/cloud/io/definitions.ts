@@ -1,6 +1,6 @@
 import { ecsModel } from "../../ecs/io/model.ts";
 import { quote } from "../../kit/quote.ts";
-import { type JsonNode, type JsonObject, memberOf, textOf, plainOf } from "../json-node.ts";
+import { type JsonNode, type JsonObject, memberOf, plainOf, textOf } from "../json-node.ts";
 import { serviceProblems, taskDefinitionProblems } from "../rules.ts";
 import { type ServiceFile, serviceHash } from "../service.ts";
 import { misfits, type Shape } from "../shape.ts";
@@ -40,7 +40,7 @@ export function readTaskDefinition(
       written === undefined || written === "" || written === family || written === name
         ? []
         : [
-            `${file}: the family is ${family}, as the file is called; ${quote(String(written))} in it is not used`,
+            `${file}: the family is ${family}, as the file is called; ${quote(textIn(written))} in it is not used`,
           ],
   };
 }
@@ -87,7 +87,7 @@ export function readService(
       : [`${file}: the service is ${name}, as the file is called; serviceName in it is not used`]),
     ...(written === undefined || written === "" || written === cluster
       ? []
-      : [`${file}: the cluster is ${cluster}; ${quote(String(written))} in it is not used`]),
+      : [`${file}: the cluster is ${cluster}; ${quote(textIn(written))} in it is not used`]),
   ];
   return {
     value: {
@@ -124,3 +124,6 @@ function readObject(
     .map((one) => ({ file, ...one }));
   return problems.length > 0 ? { problems } : { node };
 }
+
+const textIn = (value: unknown): string =>
+  typeof value === "string" ? value : JSON.stringify(value);

@@ -18,74 +18,32 @@ type System = "EC2" | "EFS" | "the tagging API";
 const LIMIT_MS = 10_000;
 const MAX_BODY = 16 * 1_048_576;
 
+interface Sent {
+  readonly system: System;
+  /** As requests are signed for it, and as its hosts are called. */
+  readonly service: string;
+  /** As in AWS_ENDPOINT_URL_<name>. */
+  readonly endpointName: string;
+  readonly operation: string;
+  readonly method?: "GET" | "POST" | "DELETE";
+  readonly path?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * One signed request to a service for which three calls do not need a client of their own. Comes back with the answer's
  * text. AWS_ENDPOINT_URL_… and AWS_ENDPOINT_URL lead elsewhere, as in the AWS SDKs.
- * Throws `Unavailable` when trying again may help, and `Fatal` when it does not.
+ * Throws `Unavailable` when trying again may help, `Denied` without the permission, and `Fatal` for any other refusal.
  */
-export async function ask(
-  { region, credentials }: Account,
-  {
-    system,
-    service,
-    endpointName,
-    operation,
-    permission,
-    method = "POST",
-    path = "/",
-    query = {},
-    headers = {},
-    body = "",
-  }: {
-    readonly system: System;
-    /** As requests are signed for it, and as its hosts are called. */
-    readonly service: string;
-    /** As in AWS_ENDPOINT_URL_<name>. */
-    readonly endpointName: string;
-    readonly operation: string;
-    readonly permission: string;
-    readonly method?: "GET" | "POST" | "DELETE";
-    readonly path?: string;
-    readonly query?: Readonly<Record<string, string>>;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly body?: string;
-  },
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string> {
+export async function ask(account: Account, sent: Sent, env: Environment): Promise<string> {
+  const { system, operation } = sent;
   let answer: { readonly status: number; readonly text: string };
   try {
-    const at = await region();
-    const suffix = at.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-    const url = new URL(
-      env[`AWS_ENDPOINT_URL_${endpointName}`] ||
-        env["AWS_ENDPOINT_URL"] ||
-        `https://${service}.${at}.${suffix}`,
-    );
-    const signer = new SignatureV4({ service, region: at, credentials, sha256: Sha256 });
-    const port = url.port === "" ? undefined : Number(url.port);
-    const signed = await signer.sign({
-      method,
-      protocol: url.protocol,
-      hostname: url.hostname,
-      ...(port !== undefined && { port }),
-      path,
-      query: { ...query },
-      headers: { host: url.host, ...headers },
-      ...(body !== "" && { body }),
-    });
-    const target = new URL(path, url);
-    for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
-    const { host: _, ...sent } = signed.headers;
-    const response = await fetch(target, {
-      method,
-      headers: sent,
-      redirect: "error",
-      signal: AbortSignal.timeout(LIMIT_MS),
-      ...(body !== "" && { body }),
-    });
-    const text = await response.text();
-    if (text.length > MAX_BODY) throw new Error(`more than ${MAX_BODY} bytes`);
-    answer = { status: response.status, text };
+    answer = await send(account, sent, env);
   } catch (error) {
     throw new Unavailable(system, `did not take ${operation}`, { cause: redact(causes(error)) });
   }
@@ -98,16 +56,46 @@ export async function ask(
     });
   }
   if (/AccessDenied|UnauthorizedOperation|not authorized/.test(text)) {
-    throw new Denied(`${system} denied ${operation}: allow ${permission} to whoever runs this`);
+    const prefix = sent.service === "tagging" ? "tag" : sent.service;
+    throw new Denied(
+      `${system} denied ${operation}: allow ${prefix}:${operation} to whoever runs this`,
+    );
   }
+  const words = text.replaceAll(/<[^>]*>/g, " ").trim();
   throw new Fatal(`${system} refused ${operation} (status ${status})`, {
-    cause: redact(
-      text
-        .replaceAll(/<[^>]*>/g, " ")
-        .trim()
-        .slice(0, 300),
-    ),
+    cause: redact(words.slice(0, 300)),
   });
+}
+
+async function send(
+  { region, credentials }: Account,
+  { service, endpointName, method = "POST", path = "/", query = {}, headers = {}, body = "" }: Sent,
+  env: Environment,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const at = await region();
+  const suffix = at.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  const url = new URL(
+    env[`AWS_ENDPOINT_URL_${endpointName}`] ||
+      env["AWS_ENDPOINT_URL"] ||
+      `https://${service}.${at}.${suffix}`,
+  );
+  const signer = new SignatureV4({ service, region: at, credentials, sha256: Sha256 });
+  const signed = await signer.sign({
+    ...{ method, protocol: url.protocol, hostname: url.hostname, path, query: { ...query } },
+    ...(url.port !== "" && { port: Number(url.port) }),
+    headers: { host: url.host, ...headers },
+    ...(body !== "" && { body }),
+  });
+  const target = new URL(path, url);
+  for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
+  const { host: _, ...sent } = signed.headers;
+  const response = await fetch(target, {
+    ...{ method, headers: sent, redirect: "error", signal: AbortSignal.timeout(LIMIT_MS) },
+    ...(body !== "" && { body }),
+  });
+  const text = await response.text();
+  if (text.length > MAX_BODY) throw new Error(`more than ${MAX_BODY} bytes`);
+  return { status: response.status, text };
 }
 
 /** A missing permission, which some callers can do without. */

@@ -64,211 +64,246 @@ export function ecsDeploy(options: {
   readonly region?: string;
   readonly profile?: string;
 }): EcsDeploy {
-  const client = new ECSClient({ ...options, ...clientDefaults() });
   const { retryStrategy: _, ...rest } = clientDefaults();
-  const once = new ECSClient({ ...options, ...rest, maxAttempts: 1 });
-  const asked = async <T>(operation: string, on: string, answer: Promise<T>): Promise<T> => {
-    try {
-      return await answer;
-    } catch (error) {
-      throw awsFailure("ECS", operation, error, { permission: `ecs:${operation}`, on });
-    }
+  const clients: Clients = {
+    client: new ECSClient({ ...options, ...clientDefaults() }),
+    once: new ECSClient({ ...options, ...rest, maxAttempts: 1 }),
   };
-  const all = async <T>(
-    page: (from: string | undefined) => Promise<{ items: readonly T[]; next: string | undefined }>,
-  ): Promise<readonly T[]> => {
-    const found: T[] = [];
-    let from: string | undefined;
-    do {
-      const { items, next } = await page(from);
-      found.push(...items);
-      from = next || undefined;
-    } while (from !== undefined);
-    return found;
-  };
-
   return {
-    async cluster(name) {
-      const { clusters: [found] = [] } = await asked(
-        "DescribeClusters",
-        `cluster ${name}`,
-        client.send(new DescribeClustersCommand({ clusters: [name] })),
-      );
-      return found?.status === "ACTIVE"
-        ? {
-            hosts: found.registeredContainerInstancesCount ?? 0,
-            running: found.runningTasksCount ?? 0,
-          }
-        : undefined;
-    },
-    serviceNames: (cluster) =>
-      all(async (nextToken) => {
-        const answer = await asked(
-          "ListServices",
-          `cluster ${cluster}`,
-          client
-            .send(new ListServicesCommand({ cluster, nextToken, maxResults: 100 }))
-            .catch(noCluster({ serviceArns: [], nextToken: undefined })),
-        );
-        return {
-          items: (answer.serviceArns ?? []).map((arn) => arn.replace(/^.*\//, "")),
-          next: answer.nextToken,
-        };
-      }),
-    async services(cluster, names) {
-      const { services = [] } = await asked(
-        "DescribeServices",
-        `cluster ${cluster}`,
-        client
-          .send(new DescribeServicesCommand({ cluster, services: [...names], include: ["TAGS"] }))
-          .catch(noCluster({ services: [] })),
-      );
-      return services.map(readService);
-    },
-    families: (prefix) =>
-      all(async (nextToken) => {
-        const answer = await asked(
-          "ListTaskDefinitionFamilies",
-          prefix,
-          client.send(
-            new ListTaskDefinitionFamiliesCommand({
-              status: "ACTIVE",
-              maxResults: 100,
-              nextToken,
-              ...(prefix !== "" && { familyPrefix: prefix }),
-            }),
-          ),
-        );
-        return {
-          items: (answer.families ?? []).filter((family) => family.startsWith(prefix)),
-          next: answer.nextToken,
-        };
-      }),
-    async taskDefinition(reference) {
-      const answer = await asked(
-        "DescribeTaskDefinition",
-        reference,
-        client
-          .send(new DescribeTaskDefinitionCommand({ taskDefinition: reference, include: ["TAGS"] }))
-          .catch((error: unknown) => {
-            // ECS has no error of its own for it (API reference, DescribeTaskDefinition: ClientException).
-            if (/Unable to describe task definition|not found/i.test(errorFacts(error).message)) {
-              return undefined;
-            }
-            throw error;
-          }),
-      );
-      const found = answer?.taskDefinition;
-      if (found?.status === "INACTIVE") return undefined;
-      return found === undefined
-        ? undefined
-        : {
-            arn: found.taskDefinitionArn ?? "",
-            family: found.family ?? "",
-            tags: readTags(answer?.tags),
-            content: { ...found },
-          };
-    },
-    revisions: (family) =>
-      all(async (nextToken) => {
-        const answer = await asked(
-          "ListTaskDefinitions",
-          family,
-          client.send(
-            new ListTaskDefinitionsCommand({ familyPrefix: family, status: "ACTIVE", nextToken }),
-          ),
-        );
-        return { items: answer.taskDefinitionArns ?? [], next: answer.nextToken };
-      }),
-    async register(family, content, tags) {
-      const own = content["tags"] as readonly Tag[] | undefined;
-      const input = { ...content, family, tags: [...(own ?? []), ...writeTags(tags)] };
-      const { taskDefinition } = await asked(
-        "RegisterTaskDefinition",
-        family,
-        once.send(
-          new RegisterTaskDefinitionCommand(input as unknown as RegisterTaskDefinitionCommandInput),
-        ),
-      );
-      return taskDefinition?.taskDefinitionArn ?? "";
-    },
-    async deregister(arn) {
-      await asked(
-        "DeregisterTaskDefinition",
-        arn,
-        client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: arn })),
-      );
-    },
-    async forget(arns) {
-      const { failures = [] } = await asked(
-        "DeleteTaskDefinitions",
-        arns[0] ?? "",
-        client.send(new DeleteTaskDefinitionsCommand({ taskDefinitions: [...arns] })),
-      );
-      const [first] = failures;
-      if (first !== undefined) {
-        throw new Fatal(`ECS did not delete ${first.arn}: ${first.reason ?? "it gives no reason"}`);
-      }
-    },
-    async createService(input, tags) {
-      const own = input["tags"] as readonly Tag[] | undefined;
-      const full = { ...input, tags: [...(own ?? []), ...writeTags(tags)] };
-      await asked(
-        "CreateService",
-        String(input["serviceName"]),
-        once.send(new CreateServiceCommand(full as unknown as CreateServiceCommandInput)),
-      );
-    },
-    async updateService(input) {
-      await asked(
-        "UpdateService",
-        String(input["service"]),
-        client.send(new UpdateServiceCommand(input as unknown as UpdateServiceCommandInput)),
-      );
-    },
-    async deleteService(cluster, service) {
-      await asked(
-        "DeleteService",
-        service,
-        client.send(new DeleteServiceCommand({ cluster, service, force: true })).catch(noService),
-      );
-    },
-    async tag(resourceArn, tags) {
-      await asked(
-        "TagResource",
-        resourceArn,
-        client.send(new TagResourceCommand({ resourceArn, tags: writeTags(tags) })),
-      );
-    },
-    async stopReasons(cluster, serviceName) {
-      const { taskArns = [] } = await asked(
-        "ListTasks",
-        serviceName,
-        client.send(
-          new ListTasksCommand({ cluster, serviceName, desiredStatus: "STOPPED", maxResults: 10 }),
-        ),
-      );
-      if (taskArns.length === 0) return [];
-      const { tasks = [] } = await asked(
-        "DescribeTasks",
-        serviceName,
-        client.send(new DescribeTasksCommand({ cluster, tasks: taskArns })),
-      );
-      const reasons = tasks.flatMap(({ stoppedReason, containers = [] }) => [
-        ...(stoppedReason ? [stoppedReason] : []),
-        ...containers.flatMap(({ name = "", reason, exitCode }) => {
-          if (reason) return [`container ${name}: ${reason}`];
-          return exitCode ? [`container ${name} ended with exit code ${exitCode}`] : [];
-        }),
-      ]);
-      return [...new Set(reasons)];
-    },
+    ...clusterCalls(clients),
+    ...listCalls(clients),
+    ...taskDefinitionCalls(clients),
+    ...serviceCalls(clients),
     close() {
-      client.destroy();
-      once.destroy();
+      clients.client.destroy();
+      clients.once.destroy();
     },
   };
 }
+
+/** The second never repeats by itself what may have landed. */
+interface Clients {
+  readonly client: ECSClient;
+  readonly once: ECSClient;
+}
+
+async function asked<T>(operation: string, on: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw awsFailure("ECS", operation, error, { permission: `ecs:${operation}`, on });
+  }
+}
+
+async function all<T>(
+  page: (
+    from: string | undefined,
+  ) => Promise<{ readonly items: readonly T[]; readonly next: string | undefined }>,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  let from: string | undefined;
+  do {
+    const { items, next } = await page(from);
+    found.push(...items);
+    from = next || undefined;
+  } while (from !== undefined);
+  return found;
+}
+
+const clusterCalls = ({
+  client,
+}: Clients): Pick<EcsDeploy, "cluster" | "serviceNames" | "tag" | "stopReasons"> => ({
+  async cluster(name) {
+    const { clusters: [found] = [] } = await asked(
+      "DescribeClusters",
+      `cluster ${name}`,
+      client.send(new DescribeClustersCommand({ clusters: [name] })),
+    );
+    return found?.status === "ACTIVE"
+      ? {
+          hosts: found.registeredContainerInstancesCount ?? 0,
+          running: found.runningTasksCount ?? 0,
+        }
+      : undefined;
+  },
+  serviceNames: (cluster) =>
+    all(async (nextToken) => {
+      const answer = await asked(
+        "ListServices",
+        `cluster ${cluster}`,
+        client
+          .send(new ListServicesCommand({ cluster, nextToken, maxResults: 100 }))
+          .catch(noCluster({ serviceArns: [], nextToken: undefined })),
+      );
+      return {
+        items: (answer.serviceArns ?? []).map((arn) => arn.replace(/^.*\//, "")),
+        next: answer.nextToken,
+      };
+    }),
+  async tag(resourceArn, tags) {
+    await asked(
+      "TagResource",
+      resourceArn,
+      client.send(new TagResourceCommand({ resourceArn, tags: writeTags(tags) })),
+    );
+  },
+  async stopReasons(cluster, serviceName) {
+    const { taskArns = [] } = await asked(
+      "ListTasks",
+      serviceName,
+      client.send(
+        new ListTasksCommand({ cluster, serviceName, desiredStatus: "STOPPED", maxResults: 10 }),
+      ),
+    );
+    if (taskArns.length === 0) return [];
+    const { tasks = [] } = await asked(
+      "DescribeTasks",
+      serviceName,
+      client.send(new DescribeTasksCommand({ cluster, tasks: taskArns })),
+    );
+    const reasons = tasks.flatMap(({ stoppedReason, containers = [] }) => [
+      ...(stoppedReason ? [stoppedReason] : []),
+      ...containers.flatMap(({ name = "", reason, exitCode }) => {
+        if (reason) return [`container ${name}: ${reason}`];
+        return exitCode ? [`container ${name} ended with exit code ${exitCode}`] : [];
+      }),
+    ]);
+    return [...new Set(reasons)];
+  },
+});
+
+const listCalls = ({ client }: Clients): Pick<EcsDeploy, "families" | "revisions"> => ({
+  families: (prefix) =>
+    all(async (nextToken) => {
+      const answer = await asked(
+        "ListTaskDefinitionFamilies",
+        prefix,
+        client.send(
+          new ListTaskDefinitionFamiliesCommand({
+            status: "ACTIVE",
+            maxResults: 100,
+            nextToken,
+            ...(prefix !== "" && { familyPrefix: prefix }),
+          }),
+        ),
+      );
+      return {
+        items: (answer.families ?? []).filter((family) => family.startsWith(prefix)),
+        next: answer.nextToken,
+      };
+    }),
+  revisions: (family) =>
+    all(async (nextToken) => {
+      const answer = await asked(
+        "ListTaskDefinitions",
+        family,
+        client.send(
+          new ListTaskDefinitionsCommand({ familyPrefix: family, status: "ACTIVE", nextToken }),
+        ),
+      );
+      return { items: answer.taskDefinitionArns ?? [], next: answer.nextToken };
+    }),
+});
+
+const taskDefinitionCalls = ({
+  client,
+  once,
+}: Clients): Pick<EcsDeploy, "taskDefinition" | "register" | "deregister" | "forget"> => ({
+  async taskDefinition(reference) {
+    const answer = await asked(
+      "DescribeTaskDefinition",
+      reference,
+      client
+        .send(new DescribeTaskDefinitionCommand({ taskDefinition: reference, include: ["TAGS"] }))
+        .catch((error: unknown) => {
+          // ECS has no error of its own for it (API reference, DescribeTaskDefinition: ClientException).
+          if (/Unable to describe task definition|not found/i.test(errorFacts(error).message)) {
+            return undefined;
+          }
+          throw error;
+        }),
+    );
+    const found = answer?.taskDefinition;
+    if (found?.status === "INACTIVE") return undefined;
+    return found === undefined
+      ? undefined
+      : {
+          arn: found.taskDefinitionArn ?? "",
+          family: found.family ?? "",
+          tags: readTags(answer?.tags),
+          content: { ...found },
+        };
+  },
+  async register(family, content, tags) {
+    const own = content["tags"] as readonly Tag[] | undefined;
+    const input = { ...content, family, tags: [...(own ?? []), ...writeTags(tags)] };
+    const { taskDefinition } = await asked(
+      "RegisterTaskDefinition",
+      family,
+      once.send(
+        new RegisterTaskDefinitionCommand(input as unknown as RegisterTaskDefinitionCommandInput),
+      ),
+    );
+    return taskDefinition?.taskDefinitionArn ?? "";
+  },
+  async deregister(arn) {
+    await asked(
+      "DeregisterTaskDefinition",
+      arn,
+      client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: arn })),
+    );
+  },
+  async forget(arns) {
+    const { failures = [] } = await asked(
+      "DeleteTaskDefinitions",
+      arns[0] ?? "",
+      client.send(new DeleteTaskDefinitionsCommand({ taskDefinitions: [...arns] })),
+    );
+    const [first] = failures;
+    if (first !== undefined) {
+      throw new Fatal(`ECS did not delete ${first.arn}: ${first.reason ?? "it gives no reason"}`);
+    }
+  },
+});
+
+const serviceCalls = ({
+  client,
+  once,
+}: Clients): Pick<EcsDeploy, "services" | "createService" | "updateService" | "deleteService"> => ({
+  async services(cluster, names) {
+    const { services = [] } = await asked(
+      "DescribeServices",
+      `cluster ${cluster}`,
+      client
+        .send(new DescribeServicesCommand({ cluster, services: [...names], include: ["TAGS"] }))
+        .catch(noCluster({ services: [] })),
+    );
+    return services.map(readService);
+  },
+  async createService(input, tags) {
+    const own = input["tags"] as readonly Tag[] | undefined;
+    const full = { ...input, tags: [...(own ?? []), ...writeTags(tags)] };
+    await asked(
+      "CreateService",
+      String(input["serviceName"]),
+      once.send(new CreateServiceCommand(full as unknown as CreateServiceCommandInput)),
+    );
+  },
+  async updateService(input) {
+    await asked(
+      "UpdateService",
+      String(input["service"]),
+      client.send(new UpdateServiceCommand(input as unknown as UpdateServiceCommandInput)),
+    );
+  },
+  async deleteService(cluster, service) {
+    await asked(
+      "DeleteService",
+      service,
+      client.send(new DeleteServiceCommand({ cluster, service, force: true })).catch(noService),
+    );
+  },
+});
 
 /** A cluster that is not there has no services: it is made before they are. */
 const noCluster =
