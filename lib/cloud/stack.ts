@@ -174,10 +174,12 @@ export function parameterDifferences(
   live: LiveStack,
   values: ReadonlyMap<string, string>,
 ): readonly Difference[] {
-  return [...template.parameters].flatMap(([path, { byDefault, hidden }]) => {
+  return [...template.parameters].flatMap(([path, { type, byDefault, hidden }]) => {
     const after = values.get(path) ?? byDefault;
     const before = live.parameters.get(path);
-    return hidden || before === after ? [] : [{ path, before, after }];
+    // Its name is what CloudFormation tells; emulators tell what SSM answered, which says nothing about the name.
+    const isAnswer = type.startsWith("AWS::SSM::Parameter::Value") && /^ami-/.test(before ?? "");
+    return hidden || isAnswer || before === after ? [] : [{ path, before, after }];
   });
 }
 

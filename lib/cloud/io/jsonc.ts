@@ -4,7 +4,7 @@ import type { Problem } from "../variables.ts";
 
 /** What the parser's codes mean to whoever wrote the file. */
 const EXPECTED: Readonly<Record<string, string>> = {
-  InvalidSymbol: "expected a value in quotes, a number, true, false or null",
+  InvalidSymbol: "expected a name or text in double quotes, a number, true, false or null",
   InvalidNumberFormat: "expected a number",
   PropertyNameExpected: "expected a name in double quotes",
   ValueExpected: "expected a value",
@@ -31,6 +31,8 @@ export function parseJsonc(
   text: string,
 ): { readonly node: JsonNode } | { readonly problems: readonly Problem[] } {
   const bare = text.replace(/^\uFEFF/, "");
+  if (bare.trim() === "")
+    return { problems: [{ file, line: 1, text: "expected JSON, got nothing" }] };
   const lines = lineFinder(bare);
   const errors: ParseError[] = [];
   const tree = parseTree(bare, errors, { allowTrailingComma: true });
@@ -39,8 +41,7 @@ export function parseJsonc(
     const what = EXPECTED[printParseErrorCode(first.error)] ?? "expected JSON";
     return { problems: [{ file, line: lines(first.offset), text: what }] };
   }
-  if (tree === undefined)
-    return { problems: [{ file, line: 1, text: "expected JSON, got nothing" }] };
+  if (tree === undefined) return { problems: [{ file, line: 1, text: "expected a value" }] };
   const problems: Problem[] = [];
   const read = (node: Node): JsonNode => {
     const line = lines(node.offset);
