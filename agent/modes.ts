@@ -53,6 +53,10 @@ export const modes: readonly Mode[] = [
     config: () => import("./sweep/config.ts"),
     run: async () => (await import("./sweep/mode.ts")).sweepOnce,
   }),
+  mode("login", "keeps a host's logins to private registries as a file of lines says", {
+    config: () => import("./login/config.ts"),
+    run: async () => (await import("./login/mode.ts")).login,
+  }),
   command(
     "cluster",
     "turns a folder of files into a cluster and what runs on it: plan, apply, destroy",
