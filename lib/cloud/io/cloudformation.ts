@@ -12,7 +12,8 @@ import {
   ListStackResourcesCommand,
   type Stack,
 } from "@aws-sdk/client-cloudformation";
-import { clientDefaults, errorFacts } from "../../aws/io/client-defaults.ts";
+import { errorFacts } from "../../aws/answer.ts";
+import { clientDefaults } from "../../aws/io/client-defaults.ts";
 import { awsFailure } from "../../aws/io/failure.ts";
 import type { LiveStack, ResourceChange } from "../stack.ts";
 import type { Tags } from "../tags.ts";

@@ -21,7 +21,8 @@ import {
   UpdateServiceCommand,
   type UpdateServiceCommandInput,
 } from "@aws-sdk/client-ecs";
-import { clientDefaults, errorFacts } from "../../aws/io/client-defaults.ts";
+import { errorFacts } from "../../aws/answer.ts";
+import { clientDefaults } from "../../aws/io/client-defaults.ts";
 import { awsFailure } from "../../aws/io/failure.ts";
 import { Fatal } from "../../kit/failure.ts";
 import type { DeployedService, RegisteredRevision } from "../deployment.ts";
