@@ -1,5 +1,6 @@
 import { completionMode } from "./cli/completion.ts";
 import { command, type Mode, mode } from "./cli/mode.ts";
+import { clusterWords } from "./cluster/words.ts";
 import { storyWords } from "./sandbox/story-names.ts";
 
 const discoverConfig = () => import("./discover/config.ts");
@@ -52,6 +53,19 @@ export const modes: readonly Mode[] = [
     config: () => import("./sweep/config.ts"),
     run: async () => (await import("./sweep/mode.ts")).sweepOnce,
   }),
+  mode("login", "keeps a host's logins to private registries as a file of lines says", {
+    config: () => import("./login/config.ts"),
+    run: async () => (await import("./login/mode.ts")).login,
+  }),
+  command(
+    "cluster",
+    "turns a folder of files into a cluster and what runs on it: plan, apply, destroy",
+    {
+      config: () => import("./cluster/config.ts"),
+      run: async () => (await import("./cluster/mode.ts")).cluster,
+    },
+    { words: clusterWords },
+  ),
   mode(
     "ambassador",
     "makes another service's tasks reachable at local ports",

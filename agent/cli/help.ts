@@ -20,6 +20,8 @@ export interface Words {
   readonly help: string;
   /** All that such a word can be, where that is a short list. */
   readonly choices?: readonly string[];
+  /** What is wrong with the words as a whole, each as a sentence. */
+  readonly check?: (words: readonly string[]) => readonly string[];
 }
 
 const WIDTH = 80;

@@ -34,6 +34,7 @@ export function readFlags<F extends Flags>(
       problems.push(`expected ${about.words.choices.join(", ")}, got ${quote(word)}`);
     }
   }
+  problems.push(...(about.words?.check?.(words) ?? []));
   const config: Record<string, unknown> = { words };
   const effective: string[] = [];
   for (const [name, flag] of Object.entries(flags)) {

@@ -1,4 +1,20 @@
-export type OutsideSystem = "Docker" | "the ECS agent" | "ECS" | "EC2" | "DNS" | "Route 53";
+export type OutsideSystem =
+  | "CloudFormation"
+  | "DNS"
+  | "Docker"
+  | "EC2"
+  | "ECR"
+  | "ECS"
+  | "EFS"
+  | "Elastic Load Balancing"
+  | "Kubernetes"
+  | "Route 53"
+  | "S3"
+  | "SQS"
+  | "Secrets Manager"
+  | "the ECS agent"
+  | "the registry"
+  | "the tagging API";
 
 /**
  * An outside system did not answer, or asked to be left alone for a while. Trying again may help, within the patience.

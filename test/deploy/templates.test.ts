@@ -24,6 +24,7 @@ import {
 } from "@aws-sdk/client-route-53";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { commonFlags } from "../../agent/cli/common-flags.ts";
+import { embedded } from "../../deploy/cluster/embed.ts";
 import { type MotoServer, motoServer } from "../support/moto.ts";
 import { pinnedPython } from "../support/python.ts";
 
@@ -31,13 +32,20 @@ const DEPLOY = new URL("../../deploy/", import.meta.url);
 const text = (file: string) => readFileSync(new URL(file, DEPLOY), "utf8");
 /** The one that an operator puts another in for. */
 const ZONE_IN_FILES = "Z0123456789ABCDEFGHIJ";
-const TEMPLATES = ["agent.yaml", "sweep.yaml", "zone.yaml"];
+const TEMPLATES = [
+  ...["agent.yaml", "sweep.yaml", "zone.yaml"],
+  ...["cluster/storage.yaml", "cluster/cluster.yaml"],
+];
 
 it("cfn-lint finds nothing in the templates", async () => {
   const python = await pinnedPython();
   const files = TEMPLATES.map((file) => fileURLToPath(new URL(file, DEPLOY)));
   const lint = [join(dirname(python), "cfn-lint"), "--include-checks", "I", "--", ...files];
   await expect(promisify(execFile)(python, lint)).resolves.toMatchObject({ stdout: "" });
+});
+
+it("the program carries deploy/cluster's templates as they are", () => {
+  expect(text("../agent/cluster/templates.json")).toBe(embedded());
 });
 
 describe("in an emulator of AWS", () => {
