@@ -1,4 +1,12 @@
-export type OutsideSystem = "Docker" | "the ECS agent" | "ECS" | "EC2" | "DNS" | "Route 53";
+export type OutsideSystem =
+  | "Docker"
+  | "the ECS agent"
+  | "ECS"
+  | "EC2"
+  | "DNS"
+  | "Route 53"
+  | "Elastic Load Balancing"
+  | "S3";
 
 /**
  * An outside system did not answer, or asked to be left alone for a while. Trying again may help, within the patience.

@@ -6,8 +6,9 @@ import {
   ListTasksCommand,
 } from "@aws-sdk/client-ecs";
 import * as z from "zod";
-import { clientDefaults, errorFacts, TRANSIENT } from "../../aws/io/client-defaults.ts";
-import { causes, Fatal, Unavailable } from "../../kit/failure.ts";
+import { errorFacts, judged } from "../../aws/answer.ts";
+import { clientDefaults } from "../../aws/io/client-defaults.ts";
+import { Fatal, Unavailable } from "../../kit/failure.ts";
 import { shapeProblem } from "../../kit/io/shape.ts";
 import { quote } from "../../kit/quote.ts";
 import type {
@@ -54,8 +55,10 @@ export function ecsService({ region }: { readonly region: string }): EcsService 
 
   return {
     async tasks(selection, nextToken) {
-      const { cluster, service: serviceName, family } = selection;
-      const sent = client.send(new ListTasksCommand({ cluster, serviceName, family, nextToken }));
+      const { cluster, service: serviceName, family, instance: containerInstance } = selection;
+      const sent = client.send(
+        new ListTasksCommand({ cluster, serviceName, family, containerInstance, nextToken }),
+      );
       const { taskArns, nextToken: next } = await asked("ListTasks", selection, sent);
       if (taskArns === undefined) throw garbled("ListTasks", "it has no taskArns");
       const arns = taskArns.filter((arn) => typeof arn === "string");
@@ -150,6 +153,8 @@ const TaskShape = z
     desiredStatus: z.string(),
     healthStatus: HealthShape,
     containerInstanceArn: z.string().optional(),
+    createdAt: z.date().optional().catch(undefined),
+    startedAt: z.date().optional().catch(undefined),
     attachments: z
       .array(
         z.object({
@@ -166,6 +171,7 @@ const TaskShape = z
           name: z.string(),
           lastStatus: z.string(),
           healthStatus: HealthShape,
+          runtimeId: z.string().optional(),
           networkBindings: z.array(BindingShape).optional(),
           networkInterfaces: z
             .array(
@@ -187,11 +193,14 @@ const TaskShape = z
       desiredStatus: task.desiredStatus,
       health: task.healthStatus,
       ...(task.containerInstanceArn !== undefined && { instance: task.containerInstanceArn }),
+      ...(task.createdAt !== undefined && { createdAt: task.createdAt.getTime() }),
+      ...(task.startedAt !== undefined && { startedAt: task.startedAt.getTime() }),
       ...networkOf(task),
       containers: (task.containers ?? []).map((container) => ({
         name: container.name,
         lastStatus: container.lastStatus,
         health: container.healthStatus,
+        ...(container.runtimeId && { runtimeId: container.runtimeId }),
         bindings: (container.networkBindings ?? []).flat(),
       })),
     }),
@@ -281,15 +290,15 @@ function failure(
   about: Selection | undefined,
   error: unknown,
 ): Unavailable | Fatal {
-  const { name, status, attempts } = errorFacts(error);
+  const { name } = errorFacts(error);
+  const { kind, words } = judged(error);
   const cluster = about === undefined ? "" : quote(about.cluster.replace(/^.*\//, ""));
   const where = about === undefined ? "" : ` in cluster ${cluster}`;
-  // A status below 400 is that of an answer that could not be read.
-  if (status === undefined || status < 400 || status >= 500 || TRANSIENT.includes(name)) {
+  if (kind !== "refused") {
     return new Unavailable("ECS", `did not take ${operation}${where}`, {
-      cause: `${name}: ${causes(error)}${attempts > 1 ? ` (${attempts} times)` : ""}`,
+      cause: words,
       mayHaveLanded: false,
-      ...(name.startsWith("Throttling") && { demand: "fewer" as const }),
+      ...(kind === "fewer" && { demand: "fewer" as const }),
     });
   }
   if (name.startsWith("AccessDenied")) {
