@@ -76,6 +76,15 @@ export const modes: readonly Mode[] = [
     { aliases: ["kite"] },
   ),
   mode(
+    "balancer",
+    "keeps load balancers on this host's tasks, whatever port they are given",
+    {
+      config: () => import("./balancer/config.ts"),
+      run: async () => (await import("./balancer/mode.ts")).balancer,
+    },
+    { aliases: ["statika"], answers: ({ dryRun }) => dryRun },
+  ),
+  mode(
     "sandbox",
     "shows a mode at work against stand-ins for AWS, on this machine alone",
     {

@@ -60,14 +60,21 @@ interface Extras {
   readonly ignores?: () => Promise<{ readonly flags: Flags }>;
 }
 
-/** A mode that works until it is stopped, or has something done. */
+/**
+ * A mode that works until it is stopped, or has something done. With flags for which `answers` is true it prints an answer
+ * instead, as a command does.
+ */
 export function mode<F extends Flags & typeof commonFlags>(
   name: string,
   summary: string,
-  loaded: Loaded<F, void>,
-  extras: Extras = {},
+  loaded: Loaded<F, void> | Loaded<F, Answer | undefined>,
+  {
+    answers = () => false,
+    ...extras
+  }: Extras & { answers?: (config: ConfigOf<F>) => boolean } = {},
 ): Mode {
-  return reading(name, summary, "stdout", loaded, extras);
+  const logsTo = (config: ConfigOf<F>) => (answers(config) ? "stderr" : "stdout");
+  return reading(name, summary, logsTo, loaded as Loaded<F, Answer | undefined>, extras);
 }
 
 /** A command prints one answer. If it is stopped before that, it ends with code 1, not 0. */
@@ -86,13 +93,13 @@ export function command<F extends Flags & typeof commonFlags>(
         return { code: 1, why: "stopped before it had an answer" };
       });
   };
-  return reading(name, summary, "stderr", { config, run: answering }, extras);
+  return reading(name, summary, () => "stderr", { config, run: answering }, extras);
 }
 
 function reading<F extends Flags & typeof commonFlags, Result>(
   name: string,
   summary: string,
-  logsTo: ReadyMode["logsTo"],
+  logsTo: (config: ConfigOf<F>) => ReadyMode["logsTo"],
   { config: load, run }: Loaded<F, Result>,
   { aliases = [], words, ignores }: Extras,
 ): Mode {
@@ -123,7 +130,7 @@ function reading<F extends Flags & typeof commonFlags, Result>(
         name,
         common: config,
         effective,
-        logsTo,
+        logsTo: logsTo(config),
         run: async (surroundings) => (await run())(config, surroundings) as Promise<Answer>,
       };
     },

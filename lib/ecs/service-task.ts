@@ -7,6 +7,8 @@ export interface Selection {
   readonly cluster: string;
   readonly service?: string;
   readonly family?: string;
+  /** Only those on this container instance; its id or ARN. */
+  readonly instance?: string;
 }
 
 /** A task as the ECS API tells it, of what a client of its service needs. */
@@ -20,6 +22,9 @@ export interface ServiceTask {
   readonly health: Health;
   /** The container instance that it runs on; Fargate has none. */
   readonly instance?: string;
+  /** Unix ms; undefined before that. */
+  readonly createdAt?: number;
+  readonly startedAt?: number;
   /** Of its own network interface (awsvpc, Fargate). */
   readonly network?: OwnNetwork;
   readonly containers: readonly ServiceContainer[];
@@ -39,6 +44,8 @@ export interface ServiceContainer {
   readonly name: string;
   readonly lastStatus: string;
   readonly health: Health;
+  /** Docker's id of it, once it is created. */
+  readonly runtimeId?: string;
   readonly bindings: readonly Binding[];
 }
 

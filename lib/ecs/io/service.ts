@@ -61,8 +61,10 @@ export function ecsService({ region }: { readonly region: string }): EcsService 
 
   return {
     async tasks(selection, nextToken) {
-      const { cluster, service: serviceName, family } = selection;
-      const command = new ListTasksCommand({ cluster, serviceName, family, nextToken });
+      const { cluster, service: serviceName, family, instance: containerInstance } = selection;
+      const command = new ListTasksCommand({
+        ...{ cluster, serviceName, family, containerInstance, nextToken },
+      });
       const { taskArns, nextToken: next } = await asked("ListTasks", selection, (limit) =>
         client.send(command, limit),
       );
@@ -165,6 +167,8 @@ const TaskShape = z
     desiredStatus: z.string(),
     healthStatus: HealthShape,
     containerInstanceArn: z.string().optional(),
+    createdAt: z.date().optional().catch(undefined),
+    startedAt: z.date().optional().catch(undefined),
     attachments: z
       .array(
         z.object({
@@ -181,6 +185,7 @@ const TaskShape = z
           name: z.string(),
           lastStatus: z.string(),
           healthStatus: HealthShape,
+          runtimeId: z.string().optional(),
           networkBindings: z.array(BindingShape).optional(),
           networkInterfaces: z
             .array(
@@ -202,11 +207,14 @@ const TaskShape = z
       desiredStatus: task.desiredStatus,
       health: task.healthStatus,
       ...(task.containerInstanceArn !== undefined && { instance: task.containerInstanceArn }),
+      ...(task.createdAt !== undefined && { createdAt: task.createdAt.getTime() }),
+      ...(task.startedAt !== undefined && { startedAt: task.startedAt.getTime() }),
       ...networkOf(task),
       containers: (task.containers ?? []).map((container) => ({
         name: container.name,
         lastStatus: container.lastStatus,
         health: container.healthStatus,
+        ...(container.runtimeId && { runtimeId: container.runtimeId }),
         bindings: (container.networkBindings ?? []).flat(),
       })),
     }),

@@ -85,7 +85,7 @@ export function probe({
 }
 
 /** A TCP connection, closed as soon as it is there. */
-const accepts: Ask = (backend, limitMs) => {
+export const accepts: Ask = (backend, limitMs) => {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const socket = connect({ host: backend.address, port: backend.port });
   const end = (problem: string | undefined) => {

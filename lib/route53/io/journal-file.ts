@@ -3,7 +3,6 @@ import {
   access,
   constants,
   type FileHandle,
-  mkdir,
   open,
   readdir,
   readFile,
@@ -12,6 +11,7 @@ import {
   stat,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../../kit/io/folder.ts";
 
 /** One small file. Every function rejects with the file system's error. */
 export interface JournalFile {
@@ -96,27 +96,6 @@ async function removeCutShort(folder: string, name: string): Promise<void> {
     if (ageMs > CUT_SHORT_MS) await rm(path, { force: true }).catch(() => {});
   }
 }
-
-/**
- * Makes the folder and those above it that are missing. Node's own recursive mkdir never comes back from /proc, where a
- * folder that is there can't hold another.
- */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await makeOne(folder);
-  } catch (error) {
-    const parent = dirname(folder);
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || parent === folder) throw error;
-    await makeFolder(parent);
-    await makeOne(folder);
-  }
-}
-
-/** A folder that is there is as good as made. */
-const makeOne = (folder: string): Promise<void> =>
-  mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
 
 /**
  * Whether files can be written in the folder, or, while it is missing, whether it can be made: nothing is written to find

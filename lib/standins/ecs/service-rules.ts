@@ -10,6 +10,8 @@ export interface FleetContainer {
   readonly lastStatus?: string;
   /** Default UNKNOWN: it has no health check [API, Container]. */
   readonly healthStatus?: string;
+  /** Docker's id of it. */
+  readonly runtimeId?: string;
   readonly networkBindings?: readonly {
     readonly bindIP?: string;
     readonly containerPort?: number;
@@ -35,6 +37,9 @@ export interface FleetTask {
   readonly desiredStatus?: "RUNNING" | "STOPPED";
   /** Default UNKNOWN. */
   readonly healthStatus?: string;
+  /** Unix seconds, with fractions [API, Task]. */
+  readonly createdAt?: number;
+  readonly startedAt?: number;
   readonly containers: readonly FleetContainer[];
   /** Of awsvpc and Fargate. */
   readonly eni?: {
@@ -81,6 +86,7 @@ export interface FleetState {
 export const fleetOperations = [
   "ListTasks",
   "DescribeTasks",
+  "ListContainerInstances",
   "DescribeContainerInstances",
   "DescribeTaskDefinition",
   "DescribeInstances",
@@ -117,7 +123,16 @@ type EcsOperation = Exclude<FleetOperation, "DescribeInstances" | "DescribeNetwo
 
 /** The fields that the stand-in knows of each operation; the real ones have more, which it refuses. */
 const FIELDS: Readonly<Record<EcsOperation, readonly string[]>> = {
-  ListTasks: ["cluster", "family", "serviceName", "nextToken", "maxResults", "desiredStatus"],
+  ListTasks: [
+    "cluster",
+    "family",
+    "serviceName",
+    "containerInstance",
+    "nextToken",
+    "maxResults",
+    "desiredStatus",
+  ],
+  ListContainerInstances: ["cluster", "nextToken", "maxResults"],
   DescribeTasks: ["cluster", "tasks"],
   DescribeContainerInstances: ["cluster", "containerInstances"],
   DescribeTaskDefinition: ["taskDefinition"],
@@ -135,6 +150,8 @@ export function ecsAnswer(operation: EcsOperation, input: Input, state: FleetSta
       return listTasks(input, clusterOf(input, state));
     case "DescribeTasks":
       return describeTasks(input, clusterOf(input, state));
+    case "ListContainerInstances":
+      return listInstances(input, clusterOf(input, state));
     case "DescribeContainerInstances":
       return describeInstances(input, clusterOf(input, state));
     case "DescribeTaskDefinition":
@@ -152,27 +169,46 @@ function clusterOf({ cluster = "default" }: Input, { clusters }: FleetState): Fl
 
 /** `serviceName` and `family` may not be given together [API, ListTasks: by the service, or by the family]. */
 function listTasks(input: Input, cluster: FleetCluster): object {
-  const { family, serviceName, nextToken, maxResults = MOST, desiredStatus = "RUNNING" } = input;
+  const { family, serviceName, containerInstance, desiredStatus = "RUNNING" } = input;
   if (family !== undefined && serviceName !== undefined) {
     throw invalid("cannot specify both serviceName and family");
   }
   if (serviceName !== undefined && !cluster.services?.includes(String(serviceName))) {
     throw new FleetRefusal("ServiceNotFoundException", "Service not found.");
   }
-  const size = Number(maxResults);
-  if (!Number.isInteger(size) || size < 1 || size > MOST) throw invalid("maxResults: 1 to 100");
   const all = cluster.tasks.filter(
     (task) =>
       (task.desiredStatus ?? "RUNNING") === desiredStatus &&
       // A family has no revision here: `web:7` is the family of nothing.
       (family === undefined || task.family === family) &&
+      // By its id or ARN [API, ListTasks].
+      (containerInstance === undefined ||
+        task.instance === String(containerInstance).replace(/^.*\//, "")) &&
       (serviceName === undefined || task.service === serviceName),
   );
-  const from = nextToken === undefined ? 0 : offsetIn(String(nextToken), cluster.name);
+  const { arns: taskArns, ...next } = pageOf(input, cluster.name, all, "task");
+  return { taskArns, ...next };
+}
+
+/** Those of every status but INACTIVE [API, ListContainerInstances]. */
+function listInstances(input: Input, { name, instances = [] }: FleetCluster): object {
+  const { arns, ...next } = pageOf(input, name, instances, "container-instance");
+  return { containerInstanceArns: arns, ...next };
+}
+
+function pageOf(
+  { nextToken, maxResults = MOST }: Input,
+  cluster: string,
+  all: readonly { readonly id: string }[],
+  resource: string,
+) {
+  const size = Number(maxResults);
+  if (!Number.isInteger(size) || size < 1 || size > MOST) throw invalid("maxResults: 1 to 100");
+  const from = nextToken === undefined ? 0 : offsetIn(String(nextToken), cluster);
   const to = from + size;
   return {
-    taskArns: all.slice(from, to).map(({ id }) => fleetArn("task", `${cluster.name}/${id}`)),
-    ...(to < all.length && { nextToken: tokenOf(cluster.name, to) }),
+    arns: all.slice(from, to).map(({ id }) => fleetArn(resource, `${cluster}/${id}`)),
+    ...(to < all.length && { nextToken: tokenOf(cluster, to) }),
   };
 }
 
@@ -226,11 +262,14 @@ function shownTask(cluster: string, task: FleetTask): object {
     lastStatus,
     desiredStatus,
     healthStatus: task.healthStatus ?? "UNKNOWN",
+    ...(task.createdAt !== undefined && { createdAt: task.createdAt }),
+    ...(task.startedAt !== undefined && { startedAt: task.startedAt }),
     attachments: eni === undefined ? [] : [attachmentOf(eni)],
     containers: task.containers.map((container) => ({
       name: container.name,
       lastStatus: container.lastStatus ?? lastStatus,
       healthStatus: container.healthStatus ?? "UNKNOWN",
+      ...(container.runtimeId !== undefined && { runtimeId: container.runtimeId }),
       networkBindings: container.networkBindings ?? [],
       networkInterfaces:
         eni === undefined

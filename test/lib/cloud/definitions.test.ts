@@ -81,7 +81,10 @@ describe("a task definition's file", () => {
 
   test.each([
     ["", ["1: expected JSON, got nothing"]],
-    ["{\n  'a': 1\n}", ["2: expected a name or text in double quotes, a number, true, false or null"]],
+    [
+      "{\n  'a': 1\n}",
+      ["2: expected a name or text in double quotes, a number, true, false or null"],
+    ],
     ['{\n "containerDefinitions": [\n  {"name": "a"\n "image": "b"}]}', ["4: expected a comma"]],
     ["[]", ["1: the file: expected members, { … }, got a list"]],
     ["{}", ["1: the file: containerDefinitions is missing"]],
