@@ -14,6 +14,9 @@ interface Template {
 
 const MAX_DEPTH = 100;
 
+/** What CloudFormation finds elsewhere: a resource, a parameter without a value, another stack. */
+const elsewhere = (name: string): Unresolved => new Unresolved(`\${${name}}`);
+
 /**
  * The resources of a CloudFormation template with its functions worked out from the parameters given, or else from their
  * defaults; what only CloudFormation can know is `Unresolved`. A condition that can't be decided counts as true.
@@ -62,7 +65,7 @@ function parameterValues(
 }
 
 function resolve(value: unknown, template: Template, depth: number): unknown {
-  if (depth > MAX_DEPTH) return new Unresolved("${a value nested too deeply}");
+  if (depth > MAX_DEPTH) return elsewhere("nested too deeply");
   if (Array.isArray(value)) {
     return value
       .map((item: unknown) => resolve(item, template, depth + 1))
@@ -97,24 +100,20 @@ function call(name: string, argument: unknown, template: Template, depth: number
     case "Sub":
       return substitute(argument, template, depth);
     case "GetAtt":
-      return new Unresolved(
-        `\${${Array.isArray(argument) ? argument.map(String).join(".") : String(argument)}}`,
-      );
+      return elsewhere(Array.isArray(argument) ? argument.map(String).join(".") : String(argument));
     case "Join": {
       const [separator, items] = list();
-      if (!Array.isArray(items)) return new Unresolved("${Fn::Join}");
+      if (!Array.isArray(items)) return elsewhere("Fn::Join");
       return joined(items, String(separator));
     }
     case "Split": {
       const [separator, text] = list();
-      return typeof text === "string"
-        ? text.split(String(separator))
-        : new Unresolved("${Fn::Split}");
+      return typeof text === "string" ? text.split(String(separator)) : elsewhere("Fn::Split");
     }
     case "Select": {
       const [index, items] = list();
       const chosen: unknown = Array.isArray(items) ? items[Number(index)] : undefined;
-      return chosen ?? new Unresolved("${Fn::Select}");
+      return chosen ?? elsewhere("Fn::Select");
     }
     case "If": {
       const [condition, then, otherwise] = Array.isArray(argument) ? argument : [];
@@ -128,24 +127,24 @@ function call(name: string, argument: unknown, template: Template, depth: number
       const rows = template.mappings[map ?? ""];
       const row = isObject(rows) ? rows[top ?? ""] : undefined;
       const found = isObject(row) ? row[second ?? ""] : undefined;
-      return found ?? new Unresolved(`\${Fn::FindInMap ${map}}`);
+      return found ?? elsewhere(`Fn::FindInMap ${map}`);
     }
     case "ImportValue": {
       const exported = resolved();
       const text = exported instanceof Unresolved ? exported.text : String(exported);
-      return new Unresolved(`\${Fn::ImportValue ${text}}`);
+      return elsewhere(`Fn::ImportValue ${text}`);
     }
     default:
-      return new Unresolved(`\${Fn::${name}}`);
+      return elsewhere(`Fn::${name}`);
   }
 }
 
 const reference = (name: string, { values }: Template): unknown =>
-  values.has(name) ? values.get(name) : new Unresolved(`\${${name}}`);
+  values.has(name) ? values.get(name) : elsewhere(name);
 
 function substitute(argument: unknown, template: Template, depth: number): unknown {
   const [text, own] = Array.isArray(argument) ? argument : [argument, {}];
-  if (typeof text !== "string") return new Unresolved("${Fn::Sub}");
+  if (typeof text !== "string") return elsewhere("Fn::Sub");
   const values = isObject(own) ? own : {};
   let isWhole = true;
   const put = text.replace(/\$\{([^!}][^}]*)\}/g, (whole, inner: string) => {

@@ -45,13 +45,13 @@ function fromJson(text: string): Documents {
     return failed(`expected JSON, got ${code} at ${place(text, error?.offset ?? 0)}`);
   }
   const problems: string[] = [];
-  const document = valueOf(tree, text, problems);
+  const document = plainOf(tree, text, problems);
   return problems.length > 0 ? failed(...problems) : { documents: [document], problems };
 }
 
-function valueOf(node: Node, text: string, problems: string[]): unknown {
+function plainOf(node: Node, text: string, problems: string[]): unknown {
   const { children = [] } = node;
-  if (node.type === "array") return children.map((child) => valueOf(child, text, problems));
+  if (node.type === "array") return children.map((child) => plainOf(child, text, problems));
   if (node.type !== "object") return node.value as unknown;
   const seen = new Set<string>();
   return Object.fromEntries(
@@ -64,7 +64,7 @@ function valueOf(node: Node, text: string, problems: string[]): unknown {
         );
       }
       seen.add(name);
-      return [[name, valueOf(value, text, problems)]];
+      return [[name, plainOf(value, text, problems)]];
     }),
   );
 }
