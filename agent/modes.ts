@@ -52,6 +52,15 @@ export const modes: readonly Mode[] = [
     config: () => import("./sweep/config.ts"),
     run: async () => (await import("./sweep/mode.ts")).sweepOnce,
   }),
+  command(
+    "convert",
+    "prints ECS task definitions and services as Kubernetes manifests",
+    {
+      config: () => import("./convert/config.ts"),
+      run: async () => (await import("./convert/mode.ts")).convert,
+    },
+    { words: { takes: "<file>...", help: "definitions in JSON or YAML; - is standard input" } },
+  ),
   mode(
     "sandbox",
     "shows a mode at work against stand-ins for AWS, on this machine alone",

@@ -104,7 +104,7 @@ const containerShape = object({
     startPeriod: "number",
   }),
   systemControls: list(object({ namespace: "text", value: "text" })),
-  resourceRequirements: list(object({ value: "text", type: "text" })),
+  resourceRequirements: list(object({ value: "text", type: "text", sharingStrategy: "text" })),
   firelensConfiguration: object({ type: "text", options: "map" }),
   credentialSpecs: texts,
 });
@@ -160,14 +160,15 @@ export const taskDefinitionShape = object({
   ephemeralStorage: object({ sizeInGiB: "number" }),
   runtimePlatform: object({ cpuArchitecture: "text", operatingSystemFamily: "text" }),
   enableFaultInjection: "flag",
+  trustedExecutionConfiguration: "any",
 });
 
-const blueGreen = object({
+const blueGreenMembers = {
   alternateTargetGroupArn: "text",
   productionListenerRule: "text",
   testListenerRule: "text",
-  roleArn: "text",
-});
+} as const;
+const blueGreen = object({ ...blueGreenMembers, roleArn: "text" });
 
 const serviceConnectShape = object({
   enabled: "flag",
@@ -297,7 +298,7 @@ export const serviceShape = object({
       roleArn: "text",
       targetGroupArn: "text",
       portName: "text",
-      advancedConfiguration: blueGreen,
+      advancedConfiguration: object(blueGreenMembers),
     }),
   ),
   monitoring: object({

@@ -10,7 +10,7 @@ import {
 import type { Fields, Manifest } from "./mapping/fields.ts";
 import { dnsLabel, legalNames } from "./mapping/names.ts";
 import { podOf } from "./mapping/pod.ts";
-import { type Finding, type Refusal, type Report, report as newReport } from "./mapping/report.ts";
+import { type Finding, report as newReport, type Refusal, type Report } from "./mapping/report.ts";
 import { reportMembers, serviceMembers, taskMembers } from "./members.ts";
 import { servicesOf } from "./services.ts";
 import { workloadOf } from "./workload.ts";
@@ -185,11 +185,33 @@ function objectsOf(context: Context, definition: Definition): readonly Manifest[
         `${missing}, so there is a Service and no Deployment`,
         "give its file as well (aws ecs describe-task-definition)",
       );
+      for (const member of OF_WORKLOAD) {
+        if (alone?.[member] === undefined) continue;
+        report.unmapped(member, "there is no Deployment that could have it", "give the task definition as well");
+      }
+      for (const [index, { containerName }] of (alone?.loadBalancers ?? []).entries()) {
+        if (containerName === undefined) continue;
+        report.note(
+          `loadBalancers[${index}].containerName`,
+          "a Service leads to ports of the pod, whichever container listens",
+          "nothing is to be done",
+        );
+      }
     }
     if (service?.healthCheckGracePeriodSeconds !== undefined) reportGrace(context);
     return made;
   }
 }
+
+/** Members of a service that only a Deployment can have. */
+const OF_WORKLOAD = [
+  "desiredCount",
+  "deploymentConfiguration",
+  "schedulingStrategy",
+  "placementConstraints",
+  "placementStrategy",
+  "volumeConfigurations",
+] as const;
 
 const API_VERSIONS: Readonly<Record<string, string>> = {
   Deployment: "apps/v1",
@@ -222,6 +244,9 @@ function commonAnnotations(
   );
   return {
     ...(task.family && { [`${DOMAIN}/family`]: task.family }),
+    ...(asked?.value.taskDefinition && {
+      [`${DOMAIN}/task-definition`]: asked.value.taskDefinition,
+    }),
     ...(original !== undefined && original !== name && { [`${DOMAIN}/original-name`]: original }),
     // Keys of tags are too free for annotations of their own, and their values for labels.
     ...(tags.length > 0 && { [`${DOMAIN}/tags`]: JSON.stringify(Object.fromEntries(tags)) }),

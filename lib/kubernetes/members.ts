@@ -100,10 +100,7 @@ export const serviceMembers: Readonly<Record<string, Reason>> = {
     "the nodes of the cluster are what they are",
     "on EKS, FARGATE needs a Fargate profile that selects the namespace",
   ),
-  platformVersion: unmapped(
-    "the version of Fargate is EKS's to choose",
-    "nothing is to be done",
-  ),
+  platformVersion: unmapped("the version of Fargate is EKS's to choose", "nothing is to be done"),
   capacityProviderStrategy: unmapped(
     "Kubernetes schedules on what nodes there are",
     "choose nodes by labels and taints, and let an autoscaler such as Karpenter make them",

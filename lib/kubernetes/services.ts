@@ -60,9 +60,7 @@ export function servicesOf(
 
 const portOf = (port: ServicePort, isNamed: boolean): Fields =>
   present({
-    name: isNamed
-      ? (port.name ?? `${port.protocol.toLowerCase()}-${port.port}`)
-      : port.name,
+    name: isNamed ? (port.name ?? `${port.protocol.toLowerCase()}-${port.port}`) : port.name,
     port: port.port,
     protocol: port.protocol,
     targetPort: port.target,
@@ -104,7 +102,9 @@ function balanced(context: Context, ports: readonly PodPort[]): readonly Service
       );
       return [];
     }
-    const found = ports.find((one) => one.port === containerPort && (!owner || one.container === owner));
+    const found = ports.find(
+      (one) => one.port === containerPort && (!owner || one.container === owner),
+    );
     if (found !== undefined) return [sameNumber(found)];
     if (containerPort < 1 || containerPort > 65_535) {
       report.refuse(`${at}.containerPort`, `expected 1 to 65535, got ${containerPort}`);
@@ -133,6 +133,13 @@ function registered(context: Context, ports: readonly PodPort[]): readonly Servi
       "let clients use that name",
     );
     const number = containerPort ?? port;
+    if (port !== undefined && port !== number) {
+      report.note(
+        `${at}.port`,
+        `the port of the container counts: ${number}`,
+        "nothing is to be done",
+      );
+    }
     if (number === undefined && containerName === undefined) return ports.map(sameNumber);
     const chosen = ports.filter(
       (one) =>
@@ -162,6 +169,17 @@ function connected(
       return [];
     }
     const aliases = clientAliases.length > 0 ? clientAliases : [{}];
+    if (
+      discoveryName !== undefined &&
+      clientAliases.every(({ dnsName }) => dnsName) &&
+      clientAliases[0]
+    ) {
+      report.note(
+        `${at}.discoveryName`,
+        "clients use the names of clientAliases, and no Service is called by this one",
+        "nothing is to be done, unless something looks it up in Cloud Map",
+      );
+    }
     return aliases.map(({ dnsName, port = target.port }, alias) => {
       const wanted = dnsName ?? discoveryName ?? asked;
       const name = dnsLabel(wanted);

@@ -1,4 +1,8 @@
-import type { ContainerDefinition, ServiceDefinition, TaskDefinition } from "../../ecs/definition.ts";
+import type {
+  ContainerDefinition,
+  ServiceDefinition,
+  TaskDefinition,
+} from "../../ecs/definition.ts";
 import type { Report } from "./report.ts";
 
 /** The domain of our labels and annotations: the API group of ECSDeployment. */

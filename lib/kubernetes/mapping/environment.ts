@@ -25,7 +25,11 @@ export function environmentOf(
       return;
     }
     if (variables.has(name)) {
-      report.unmapped(member, `${quote(name)} stands there twice; the last one counts`, "remove one");
+      report.unmapped(
+        member,
+        `${quote(name)} stands there twice; the last one counts`,
+        "remove one",
+      );
       variables.delete(name);
     }
     variables.set(name, { name, ...source });
@@ -66,8 +70,11 @@ export function environmentFilesOf(
   { at, definition }: NamedContainer,
   { options, report }: Context,
 ): readonly Fields[] {
-  return (definition.environmentFiles ?? []).flatMap(({ value = "" }, index) => {
+  return (definition.environmentFiles ?? []).flatMap(({ value = "", type = "s3" }, index) => {
     const name = options.names.get(value);
+    if (type !== "s3") {
+      report.unmapped(`${at}.environmentFiles[${index}].type`, `expected s3, got ${quote(type)}`, "write s3");
+    }
     if (name === undefined) {
       report.unmapped(
         `${at}.environmentFiles[${index}]`,

@@ -14,7 +14,11 @@ export function hostsOf(context: Context): Fields {
   const dns = dnsOf(context);
   const isHost = isHostNetwork(context);
   if (task.networkMode === "none") {
-    report.unmapped("networkMode", "a pod always has a network", "keep others away by a NetworkPolicy");
+    report.unmapped(
+      "networkMode",
+      "a pod always has a network",
+      "keep others away by a NetworkPolicy",
+    );
   }
   const policy = isHost ? "ClusterFirstWithHostNet" : undefined;
   return present({
@@ -50,7 +54,11 @@ function dnsOf({ containers, report }: Context): Fields | undefined {
       const member = `${at}.dnsServers[${index}]`;
       if (isIP(server) === 0) report.refuse(member, `expected an IP address, got ${quote(server)}`);
       else if (!nameservers.has(server) && nameservers.size === MAX_NAME_SERVERS) {
-        report.unmapped(member, `a pod has at most ${MAX_NAME_SERVERS} name servers`, "take one away");
+        report.unmapped(
+          member,
+          `a pod has at most ${MAX_NAME_SERVERS} name servers`,
+          "take one away",
+        );
       } else nameservers.add(server);
     }
     for (const [index, domain] of (definition.dnsSearchDomains ?? []).entries()) {

@@ -132,7 +132,7 @@ export function probesOf(container: NamedContainer, role: Role, context: Context
   if (command === undefined) {
     const isNone = healthCheck.command?.[0] === "NONE";
     report.unmapped(
-      `${at}.healthCheck${isNone ? "" : ".command"}`,
+      `${at}.healthCheck`,
       isNone
         ? "it turns off a check that the image brings, and Kubernetes runs none of the image's"
         : `expected a list that begins with CMD or CMD-SHELL, got ${quote(healthCheck.command?.[0] ?? "")}`,
@@ -181,6 +181,15 @@ export function restartsOf(container: NamedContainer, role: Role, context: Conte
       `${at}.essential`,
       "when it ends, Kubernetes starts it again, and ECS would leave it stopped",
       "if it runs once, make it a Job or let another container depend on its SUCCESS; if it runs on, nothing is to be done",
+    );
+  }
+  if (role !== "main" && !essential) {
+    report.note(
+      `${at}.essential`,
+      role === "sidecar"
+        ? "others wait for its start, so the pod starts it again whenever it ends"
+        : "others wait for its end, so the pod starts it again until it ends well",
+      "nothing is to be done",
     );
   }
   if (role === "sidecar") return { restartPolicy: "Always" };

@@ -37,7 +37,8 @@ export function legalNames(texts: readonly string[]): ReadonlyMap<string, string
 
 /** A host name in hostAliases and dnsConfig: dot-separated labels, at most 253 characters. */
 export const isHostName = (text: string): boolean =>
-  text.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text);
+  text.length <= 253 &&
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text);
 
 /** A port's name: at most 15 of `a-z0-9-` with a letter among them, no hyphen at an end or beside another. */
 export function portName(text: string): string {

@@ -1,7 +1,7 @@
 import { quote } from "../../kit/quote.ts";
 import { type Context, isWindows, NAME_LABEL } from "./context.ts";
-import { dnsLabel } from "./names.ts";
 import { type Fields, present, unlessEmpty } from "./fields.ts";
+import { dnsLabel } from "./names.ts";
 
 /** Where the pods may run: affinity, nodeSelector, topologySpreadConstraints, spec.os. */
 export function placementOf(context: Context): Fields {
@@ -19,8 +19,17 @@ export function placementOf(context: Context): Fields {
     })),
   ];
   for (const { type, expression, at } of constraints) {
-    if (type === "distinctInstance") isApart = true;
-    else if (type === "memberOf") expressions.push(...nodeExpressions(expression ?? "", at, context));
+    if (type === "distinctInstance") {
+      isApart = true;
+      if (expression) {
+        context.report.note(
+          `${at}.expression`,
+          "distinctInstance takes no expression",
+          "take it away",
+        );
+      }
+    } else if (type === "memberOf")
+      expressions.push(...nodeExpressions(expression ?? "", at, context));
     else {
       context.report.unmapped(
         at,
@@ -81,7 +90,9 @@ function nodeExpressions(query: string, at: string, { report }: Context): readon
   if (query.trim() === "" || /\bor\b|\|\||[()]/.test(query)) return unmapped(query);
   return query.split(/\s+(?:and|&&)\s+/).flatMap((part) => {
     const [, name = "", sign = "", rest = ""] =
-      /^\s*attribute:([\w.-]+)\s+(==|equals|!=|not_equals|in|not_in|!in|exists|!exists)\s*(.*?)\s*$/.exec(part) ?? [];
+      /^\s*attribute:([\w.-]+)\s+(==|equals|!=|not_equals|in|not_in|!in|exists|!exists)\s*(.*?)\s*$/.exec(
+        part,
+      ) ?? [];
     const key = NODE_LABELS.get(name);
     if (key === undefined) return unmapped(part);
     const operator = OPERATORS.get(sign) ?? "In";
@@ -121,19 +132,22 @@ function platformOf(context: Context): Fields {
   const { cpuArchitecture, operatingSystemFamily } = context.task.runtimePlatform ?? {};
   const at = "runtimePlatform";
   const arch =
-    cpuArchitecture === undefined
-      ? undefined
-      : ARCHITECTURES.get(cpuArchitecture.toLowerCase());
+    cpuArchitecture === undefined ? undefined : ARCHITECTURES.get(cpuArchitecture.toLowerCase());
   if (cpuArchitecture !== undefined && arch === undefined) {
     context.report.refuse(
       `${at}.cpuArchitecture`,
       `expected X86_64 or ARM64, got ${quote(cpuArchitecture)}`,
     );
   }
-  const os = operatingSystemFamily === undefined ? undefined : isWindows(context) ? "windows" : "linux";
+  const os =
+    operatingSystemFamily === undefined ? undefined : isWindows(context) ? "windows" : "linux";
   const year = /(\d{4})/.exec(operatingSystemFamily ?? "")?.[1] ?? "";
   const build = os === "windows" ? WINDOWS_BUILDS.get(year) : undefined;
-  if (os === "windows" ? build === undefined : os === "linux" && !/^linux$/i.test(operatingSystemFamily ?? "")) {
+  if (
+    os === "windows"
+      ? build === undefined
+      : os === "linux" && !/^linux$/i.test(operatingSystemFamily ?? "")
+  ) {
     context.report.unmapped(
       `${at}.operatingSystemFamily`,
       `of ${quote(operatingSystemFamily ?? "")} only ${quote(os ?? "")} is asked of a node`,

@@ -96,10 +96,18 @@ function processesOf({ task, report }: Context): Fields {
   isIn("ipcMode", ipcMode, ["host", "task", "none"]);
   isIn("networkMode", task.networkMode, ["bridge", "host", "awsvpc", "none", "default", "nat"]);
   if (ipcMode === "none") {
-    report.unmapped("ipcMode", "the containers of a pod share their IPC", "use task or leave it out");
+    report.unmapped(
+      "ipcMode",
+      "the containers of a pod share their IPC",
+      "use task or leave it out",
+    );
   }
   if (ipcMode === "task") {
-    report.note("ipcMode", "the containers of a pod share their IPC anyway", "nothing is to be done");
+    report.note(
+      "ipcMode",
+      "the containers of a pod share their IPC anyway",
+      "nothing is to be done",
+    );
   }
   return {
     hostPID: pidMode === "host" ? true : undefined,

@@ -28,11 +28,7 @@ function containerPorts(container: NamedContainer, context: Context): readonly P
   const taken = new Set<string>();
   for (const [index, mapping] of (container.definition.portMappings ?? []).entries()) {
     const at = `${container.at}.portMappings[${index}]`;
-    const protocol = (mapping.protocol ?? "tcp").toUpperCase();
-    if (protocol !== "TCP" && protocol !== "UDP") {
-      report.refuse(`${at}.protocol`, `expected tcp or udp, got ${quote(mapping.protocol ?? "")}`);
-      continue;
-    }
+    const protocol = protocolOf(mapping, at, context);
     const numbers = numbersOf(mapping, at, context);
     const name = mapping.name === undefined ? undefined : portName(mapping.name);
     const own = name === undefined || taken.has(name) || numbers.length > 1 ? undefined : name;
@@ -50,7 +46,11 @@ function containerPorts(container: NamedContainer, context: Context): readonly P
     for (const port of numbers) {
       const key = `${port}/${protocol}`;
       if (ports.has(key)) {
-        report.unmapped(at, `port ${key.toLowerCase()} of the container stands there twice`, "remove one");
+        report.unmapped(
+          at,
+          `port ${key.toLowerCase()} of the container stands there twice`,
+          "remove one",
+        );
         continue;
       }
       const hostPort = numbers.length > 1 ? undefined : hostPortOf(mapping, at, context);
@@ -67,6 +67,17 @@ function containerPorts(container: NamedContainer, context: Context): readonly P
     }
   }
   return [...ports.values()];
+}
+
+function protocolOf({ protocol = "tcp" }: Mapping, at: string, { report }: Context): "TCP" | "UDP" {
+  const upper = protocol.toUpperCase();
+  if (upper === "TCP" || upper === "UDP") return upper;
+  report.unmapped(
+    `${at}.protocol`,
+    `expected tcp or udp, got ${quote(protocol)}; the port is taken as TCP`,
+    "write tcp or udp; what speaks over it is appProtocol's to say",
+  );
+  return "TCP";
 }
 
 type Mapping = NonNullable<NamedContainer["definition"]["portMappings"]>[number];

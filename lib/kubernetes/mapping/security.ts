@@ -7,6 +7,13 @@ export function securityOf(container: NamedContainer, context: Context): Fields 
   const { at, definition } = container;
   const { report } = context;
   if (isWindows(context)) return windowsSecurity(container, context);
+  if ((definition.credentialSpecs ?? []).length > 0) {
+    report.unmapped(
+      `${at}.credentialSpecs`,
+      "a Linux container has no credentials of a Windows domain",
+      "let an init container fetch a Kerberos ticket, or take it away",
+    );
+  }
   const { capabilities = {} } = definition.linuxParameters ?? {};
   const options = dockerOptions(container, context);
   const isPrivileged = definition.privileged === true;
@@ -55,19 +62,30 @@ function windowsSecurity(
   { options, report }: Context,
 ): Fields | undefined {
   const { user, credentialSpecs = [] } = definition;
-  const linuxOnly = ["privileged", "readonlyRootFilesystem", "linuxParameters", "dockerSecurityOptions"];
+  const linuxOnly = [
+    "privileged",
+    "readonlyRootFilesystem",
+    "linuxParameters",
+    "dockerSecurityOptions",
+  ];
   for (const member of linuxOnly as (keyof typeof definition)[]) {
     if (definition[member] === undefined || definition[member] === false) continue;
-    report.unmapped(
-      `${at}.${member}`,
-      "a Windows container has no such setting",
-      "take it away",
-    );
+    report.unmapped(`${at}.${member}`, "a Windows container has no such setting", "take it away");
   }
   const [spec] = credentialSpecs;
   const specName = spec === undefined ? undefined : options.names.get(spec);
+  if (credentialSpecs.length > 0 && (specName === undefined || credentialSpecs.length > 1)) {
+    report.unmapped(
+      `${at}.credentialSpecs`,
+      "a pod names one GMSACredentialSpec of the cluster",
+      `make one and name it: --secretMap=${spec ?? ""}=<name>`,
+    );
+  }
   return unlessEmpty({
-    windowsOptions: unlessEmpty({ runAsUserName: user || undefined, gmsaCredentialSpecName: specName }),
+    windowsOptions: unlessEmpty({
+      runAsUserName: user || undefined,
+      gmsaCredentialSpecName: specName,
+    }),
   });
 }
 

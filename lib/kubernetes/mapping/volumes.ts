@@ -268,7 +268,10 @@ function memoryVolumes(
     linuxParameters.tmpfs ?? []
   ).flatMap(({ containerPath, size }, index) => {
     if (containerPath !== undefined) return [[containerPath, size, `tmpfs-${index}`] as const];
-    report.refuse(`${at}.linuxParameters.tmpfs[${index}].containerPath`, "expected a path, got nothing");
+    report.refuse(
+      `${at}.linuxParameters.tmpfs[${index}].containerPath`,
+      "expected a path, got nothing",
+    );
     return [];
   });
   const { sharedMemorySize } = linuxParameters;
@@ -298,7 +301,10 @@ function withoutClashes(
   const paths = new Set<unknown>();
   for (const { mountPath } of mounts) {
     if (paths.has(mountPath)) {
-      report.refuse(`${at}.mountPoints`, `expected one mount at ${quote(String(mountPath))}, got two`);
+      report.refuse(
+        `${at}.mountPoints`,
+        `expected one mount at ${quote(String(mountPath))}, got two`,
+      );
     }
     paths.add(mountPath);
   }
