@@ -59,6 +59,13 @@ export interface Resource {
   readonly plural: string;
 }
 
+/** The object with its kind and version, which the items of a list don't bear. */
+export const typed = (object: KubeObject, { kind, base }: Resource): KubeObject => ({
+  ...object,
+  apiVersion: base.replace(/^\/apis?\//, ""),
+  kind,
+});
+
 export const ecsDeployments: Resource = {
   kind: "ECSDeployment",
   base: "/apis/ecskube.ecskube/v1alpha1",

@@ -192,12 +192,15 @@ export function reconciler(options: ReconcileOptions) {
     const isLeft = child.kind === "Deployment" && child.spec?.["replicas"] === undefined;
     const replicas = current.spec?.["replicas"];
     if (!isLeft || !ownsReplicas(current) || typeof replicas !== "number") return;
+    // An apply owns a field though it changes nothing; an update of the same value would not.
+    const { apiVersion, kind, metadata } = child;
+    const { name, namespace } = metadata;
     await api.call({
       method: "PATCH",
-      path: `${path}/scale`,
-      query: { fieldManager: SCALE_MANAGER },
-      patch: "merge",
-      body: { spec: { replicas } },
+      path,
+      query: { fieldManager: SCALE_MANAGER, force: "true" },
+      patch: "apply",
+      body: { apiVersion, kind, metadata: { name, namespace }, spec: { replicas } },
     });
     options.onWrite("leaves the replicas of", describe(current));
   }

@@ -2,7 +2,7 @@ import { backoffMs } from "../../kit/backoff.ts";
 import { causes } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import { isExpired, KubeError, type Query } from "../api.ts";
-import { isNotOlder, type KubeObject, keyOf, pathOf, type Resource } from "../object.ts";
+import { isNotOlder, type KubeObject, keyOf, pathOf, type Resource, typed } from "../object.ts";
 import type { KubeApi } from "./api.ts";
 
 /** Objects on a page of a list (client-go asks for as many). */
@@ -66,7 +66,7 @@ export function reflector(options: ReflectorOptions): Reflected {
       const query = { ...selector, limit: String(PAGE), ...(next && { continue: next }) };
       const page = (await api.call({ method: "GET", path, query })) as Page;
       for (const item of page.items ?? []) {
-        const object = { ...item, kind: resource.kind };
+        const object = typed(item, resource);
         seen.add(keyOf(object));
         if (put(object)) options.onChange(object);
       }
@@ -126,7 +126,7 @@ export function reflector(options: ReflectorOptions): Reflected {
     }
     const { resourceVersion } = object.metadata;
     if (type === "BOOKMARK") return resourceVersion;
-    const known = { ...object, kind: resource.kind };
+    const known = typed(object, resource);
     if (type === "DELETED") {
       const there = objects.get(keyOf(known));
       if (there !== undefined && there.metadata.uid === known.metadata.uid) {
