@@ -6,8 +6,9 @@ import type { Cell, View } from "../page/view.ts";
 const SILENT_MS = 60_000;
 const MOST_CHANGES = 50;
 const MOST_ROWS = 500;
+const MOST_NEEDS = 20;
 
-type State = "ready" | "progressing" | "refused" | "failed" | "unseen";
+type State = "ready" | "progressing" | "refused" | "failed";
 
 export interface Board {
   /** What was found at an ECSDeployment; undefined when it is gone. */
@@ -30,7 +31,12 @@ export function board(clock: Clock, time: () => number): Board {
   let isLeader = false;
 
   const counts = () => {
-    const each: Record<State, number> = { ready: 0, progressing: 0, refused: 0, failed: 0, unseen: 0 };
+    const each: Record<State, number> = {
+      ready: 0,
+      progressing: 0,
+      refused: 0,
+      failed: 0,
+    };
     for (const status of statuses.values()) each[stateOf(status)] += 1;
     return each;
   };
@@ -55,49 +61,75 @@ export function board(clock: Clock, time: () => number): Board {
     get isLeader() {
       return isLeader;
     },
-    view({ isListed, owners }) {
-      const silentMs = clock.now() - answeredMs;
-      const isSilent = isAway && silentMs > SILENT_MS;
-      const each = counts();
-      const rows = [...statuses].map(([key, status]) => ({ key, status, state: stateOf(status) }));
-      const troubled = rows.filter(({ state }) => state === "refused" || state === "failed");
-      return {
-        health: isSilent
-          ? [`the API server has not answered for ${Math.round(silentMs / 1000)} s`]
-          : [],
-        readiness: isListed ? [] : ["the objects of the cluster are not read yet"],
-        needsYou: troubled.slice(0, 20).map(({ key, status, state }) => ({
-          what: `${key} is ${state}`,
-          why: messageOf(status),
-          next: state === "refused" ? "mend its definition" : "it is tried again by itself",
-        })),
-        figures: [
-          { label: "Role", value: isLeader ? "leads" : "stands by" },
-          { label: "ECSDeployments", value: owners },
-          { label: "Ready", value: each.ready },
-          { label: "On their way", value: each.progressing },
-          { label: "Refused", value: each.refused },
-          { label: "Failed", value: each.failed },
-        ],
-        tables: [
-          {
-            title: "ECSDeployments",
-            columns: ["Name", "State", "Pods", "What"],
-            rows: rows
-              .toSorted((a, b) => RANK[a.state] - RANK[b.state] || (a.key < b.key ? -1 : 1))
-              .slice(0, MOST_ROWS)
-              .map(({ key, status, state }): Cell[] => [
-                key,
-                { text: state, mark: MARKS[state] },
-                `${status.readyReplicas} of ${status.replicas}`,
-                messageOf(status),
-              ]),
-            empty: isLeader ? "there is no ECSDeployment" : "another one leads and knows",
-          },
-        ],
+    view: ({ isListed, owners }) =>
+      viewOf({
+        statuses,
         changes,
-      };
-    },
+        isLeader,
+        isListed,
+        owners,
+        silentMs: isAway ? clock.now() - answeredMs : 0,
+        each: counts(),
+      }),
+  };
+}
+
+function viewOf({
+  statuses,
+  changes,
+  isLeader,
+  isListed,
+  owners,
+  silentMs,
+  each,
+}: {
+  readonly statuses: ReadonlyMap<string, Status>;
+  readonly changes: View["changes"];
+  readonly isLeader: boolean;
+  readonly isListed: boolean;
+  readonly owners: number;
+  readonly silentMs: number;
+  readonly each: Readonly<Record<State, number>>;
+}): View {
+  const rows = [...statuses]
+    .map(([key, status]) => ({ key, status, state: stateOf(status) }))
+    .toSorted((a, b) => RANK[a.state] - RANK[b.state] || (a.key < b.key ? -1 : 1));
+  const troubled = rows.filter(({ state }) => state === "refused" || state === "failed");
+  return {
+    health:
+      silentMs > SILENT_MS
+        ? [`the API server has not answered for ${Math.round(silentMs / 1000)} s`]
+        : [],
+    readiness: isListed ? [] : ["the objects of the cluster are not read yet"],
+    needsYou: troubled.slice(0, MOST_NEEDS).map(({ key, status, state }) => ({
+      what: `${key} is ${state}`,
+      why: messageOf(status),
+      next: state === "refused" ? "mend its definition" : "it is tried again by itself",
+    })),
+    figures: [
+      { label: "Role", value: isLeader ? "leads" : "stands by" },
+      { label: "ECSDeployments", value: owners },
+      { label: "Ready", value: each.ready },
+      { label: "On their way", value: each.progressing },
+      { label: "Refused", value: each.refused },
+      { label: "Failed", value: each.failed },
+    ],
+    tables: [
+      {
+        title: "ECSDeployments",
+        columns: ["Name", "State", "Pods", "What"],
+        rows: rows
+          .slice(0, MOST_ROWS)
+          .map(({ key, status, state }): Cell[] => [
+            key,
+            { text: state, mark: MARKS[state] },
+            `${status.readyReplicas} of ${status.replicas}`,
+            messageOf(status),
+          ]),
+        empty: isLeader ? "there is no ECSDeployment" : "another one leads and knows",
+      },
+    ],
+    changes,
   };
 }
 
@@ -105,14 +137,12 @@ const RANK: Readonly<Record<State, number>> = {
   failed: 0,
   refused: 1,
   progressing: 2,
-  unseen: 3,
   ready: 4,
 };
 const MARKS = {
   failed: "bad",
   refused: "bad",
   progressing: "wait",
-  unseen: "none",
   ready: "good",
 } as const;
 

@@ -1,8 +1,8 @@
-import type { KubeApi } from "../../lib/kubernetes/flow/api.ts";
+import { isStatus } from "../../lib/kubernetes/api.ts";
 import { API_VERSION, KIND } from "../../lib/kubernetes/ecs-deployment.ts";
+import type { KubeApi } from "../../lib/kubernetes/flow/api.ts";
 import { digest } from "../../lib/kubernetes/mapping/names.ts";
 import type { KubeObject } from "../../lib/kubernetes/object.ts";
-import { isStatus } from "../../lib/kubernetes/api.ts";
 
 /** The API server takes at most so many bytes of a note (events.k8s.io/v1). */
 const MAX_NOTE = 1_000;

@@ -59,7 +59,7 @@ function parameterValues(
     const value = given.get(name) ?? parameter["Default"];
     if (value === undefined) continue;
     const isList = /^(?:CommaDelimitedList|List<)/.test(String(parameter["Type"]));
-    values.set(name, isList ? String(value).split(",") : value);
+    values.set(name, isList ? String(value as string).split(",") : value);
   }
   return values;
 }

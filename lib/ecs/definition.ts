@@ -167,7 +167,7 @@ function readMap(
   return Object.fromEntries(
     Object.entries(input).flatMap(([key, item]): [string, string][] => {
       const value = read(item, "text", within(at, key), problems);
-      return value === undefined ? [] : [[key, String(value)]];
+      return value === undefined ? [] : [[key, value as string]];
     }),
   );
 }
@@ -198,7 +198,7 @@ function flagIn(input: unknown): boolean | undefined {
 function shown(input: unknown): string {
   if (Array.isArray(input)) return "a list";
   if (typeof input === "object") return "an object";
-  return typeof input === "string" ? quote(input, 40) : String(input);
+  return typeof input === "string" ? quote(input, 40) : String(input as number);
 }
 
 function unknownText(key: string, names: ReadonlyMap<string, string>): string {

@@ -34,9 +34,10 @@ export function childOf(owner: KubeObject, manifest: Manifest): Manifest {
 }
 
 /** Who controls the object; undefined for nobody. */
-export const controllerOf = ({ metadata: { ownerReferences = [] } }: KubeObject):
-  | OwnerReference
-  | undefined => ownerReferences.find(({ controller }) => controller === true);
+export const controllerOf = ({
+  metadata: { ownerReferences = [] },
+}: KubeObject): OwnerReference | undefined =>
+  ownerReferences.find(({ controller }) => controller === true);
 
 export type Ownership =
   | "ours"

@@ -187,7 +187,11 @@ function objectsOf(context: Context, definition: Definition): readonly Manifest[
       );
       for (const member of OF_WORKLOAD) {
         if (alone?.[member] === undefined) continue;
-        report.unmapped(member, "there is no Deployment that could have it", "give the task definition as well");
+        report.unmapped(
+          member,
+          "there is no Deployment that could have it",
+          "give the task definition as well",
+        );
       }
       for (const [index, { containerName }] of (alone?.loadBalancers ?? []).entries()) {
         if (containerName === undefined) continue;

@@ -60,8 +60,15 @@ describe("the wordpress example of ecs-kube's README, unedited", () => {
     expect(pod.containers[0].ports).toEqual([{ containerPort: 80, protocol: "TCP" }]);
     expect(made.spec.selector.matchLabels).toEqual({ "ecskube.ecskube/name": "ecs-demo-deploy" });
     const { body: reached } = await w.cluster.ask("GET", service("ecs-demo-deploy"));
-    expect(reached.spec).toMatchObject({ type: "LoadBalancer", ports: [{ port: 80, targetPort: 80 }] });
-    for (const collection of ["/apis/apps/v1/namespaces/default/deployments", "/api/v1/namespaces/default/services", "/api/v1/namespaces/default/pods"]) {
+    expect(reached.spec).toMatchObject({
+      type: "LoadBalancer",
+      ports: [{ port: 80, targetPort: 80 }],
+    });
+    for (const collection of [
+      "/apis/apps/v1/namespaces/default/deployments",
+      "/api/v1/namespaces/default/services",
+      "/api/v1/namespaces/default/pods",
+    ]) {
       const { body } = await w.cluster.ask("GET", `${collection}?labelSelector=demo%3Dtrue`);
       expect([collection, body.items.length]).toEqual([collection, 1]);
     }
@@ -104,12 +111,18 @@ describe("an application", () => {
 
   it("loses what its definition has no more: a member, and a Service", async () => {
     await w.put("shrinking", {
-      Task: { ContainerDefinitions: [{ Name: "web", Image: "a", Command: ["x"], PortMappings: [{ ContainerPort: 80 }] }] },
+      Task: {
+        ContainerDefinitions: [
+          { Name: "web", Image: "a", Command: ["x"], PortMappings: [{ ContainerPort: 80 }] },
+        ],
+      },
       Service: balanced(1),
     });
     await w.condition("shrinking", "Ready", "True");
     await w.put("shrinking", {
-      task: { containerDefinitions: [{ name: "web", image: "a", portMappings: [{ containerPort: 80 }] }] },
+      task: {
+        containerDefinitions: [{ name: "web", image: "a", portMappings: [{ containerPort: 80 }] }],
+      },
       service: { desiredCount: 1 },
     });
     await w.cluster.until(service("shrinking"), (_, status) => status === 404);
@@ -128,7 +141,10 @@ describe("an application", () => {
       { metadata: { annotations: { theirs: "stays" } }, spec: { replicas: 5 } },
       patch,
     );
-    const repaired = await w.cluster.until(deployment("drifting"), (body) => body.spec.replicas === 2 && body);
+    const repaired = await w.cluster.until(
+      deployment("drifting"),
+      (body) => body.spec.replicas === 2 && body,
+    );
     expect(repaired.metadata.annotations.theirs).toBe("stays");
     await w.cluster.ask("DELETE", service("drifting"));
     await w.cluster.until(service("drifting"), (_, status) => status === 200);
@@ -138,7 +154,12 @@ describe("an application", () => {
     await w.put("scaling", { Task: task(), Service: balanced() });
     await w.condition("scaling", "Ready", "True");
     const scale = async (replicas: number) =>
-      w.cluster.ask("PATCH", `${deployment("scaling")}/scale`, { spec: { replicas } }, "application/merge-patch+json");
+      w.cluster.ask(
+        "PATCH",
+        `${deployment("scaling")}/scale`,
+        { spec: { replicas } },
+        "application/merge-patch+json",
+      );
     await scale(4);
     await w.put("scaling", { Task: task("nginx:2"), Service: balanced() });
     await w.condition("scaling", "Ready", "True");
@@ -173,10 +194,22 @@ describe("an application", () => {
     await w.put("unmapped", { taskDefinitionFrom: { name: "nowhere" } });
     const { message } = await w.condition("unmapped", "Valid", "False");
     expect(message).toContain('there is no ConfigMap "nowhere"');
-    await w.cluster.ask("POST", maps, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "def" }, data: data("a:1") });
-    await w.put("mapped", { taskDefinitionFrom: { configMapKeyRef: { name: "def", key: "task.json" } } });
+    await w.cluster.ask("POST", maps, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "def" },
+      data: data("a:1"),
+    });
+    await w.put("mapped", {
+      taskDefinitionFrom: { configMapKeyRef: { name: "def", key: "task.json" } },
+    });
     await w.condition("mapped", "Ready", "True");
-    await w.cluster.ask("PATCH", `${maps}/def`, { data: data("a:2") }, "application/merge-patch+json");
+    await w.cluster.ask(
+      "PATCH",
+      `${maps}/def`,
+      { data: data("a:2") },
+      "application/merge-patch+json",
+    );
     await w.cluster.until(
       deployment("mapped"),
       (body) => body.spec.template.spec.containers[0].image === "a:2",
@@ -184,7 +217,12 @@ describe("an application", () => {
   });
 
   it("does not touch an object of its name that is somebody else's", async () => {
-    const theirs = { apiVersion: "v1", kind: "Service", metadata: { name: "taken" }, spec: { ports: [{ port: 1 }] } };
+    const theirs = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "taken" },
+      spec: { ports: [{ port: 1 }] },
+    };
     await w.cluster.ask("POST", "/api/v1/namespaces/default/services", theirs);
     await w.put("taken", { Task: task(), Service: balanced(1) });
     const { message } = await w.condition("taken", "Ready", "False", "NameTaken");
@@ -200,7 +238,11 @@ describe("an application", () => {
 describe("a broken definition is refused, and holds up no other", () => {
   const container = { Name: "a", Image: "i" };
   test.each([
-    ["no-image", { ContainerDefinitions: [{ Name: "a" }] }, "containerDefinitions[0].image: expected an image"],
+    [
+      "no-image",
+      { ContainerDefinitions: [{ Name: "a" }] },
+      "containerDefinitions[0].image: expected an image",
+    ],
     [
       "one-port-twice",
       {
@@ -221,11 +263,23 @@ describe("a broken definition is refused, and holds up no other", () => {
       },
       'expected no cycle, got "a" → "b" → "a"',
     ],
-    ["two-spellings", { ContainerDefinitions: [{ ...container, image: "j" }] }, 'got both "Image" and "image"'],
-    ["wrong-type", { ContainerDefinitions: [{ ...container, PortMappings: { ContainerPort: 80 } }] }, "expected a list, got an object"],
+    [
+      "two-spellings",
+      { ContainerDefinitions: [{ ...container, image: "j" }] },
+      'got both "Image" and "image"',
+    ],
+    [
+      "wrong-type",
+      { ContainerDefinitions: [{ ...container, PortMappings: { ContainerPort: 80 } }] },
+      "expected a list, got an object",
+    ],
     [
       "no-such-volume",
-      { ContainerDefinitions: [{ ...container, MountPoints: [{ SourceVolume: "x", ContainerPath: "/x" }] }] },
+      {
+        ContainerDefinitions: [
+          { ...container, MountPoints: [{ SourceVolume: "x", ContainerPath: "/x" }] },
+        ],
+      },
       'expected a volume of the task, got "x"',
     ],
   ])("%s", async (name, Task, why) => {

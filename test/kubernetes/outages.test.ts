@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type { AgentProcess } from "../support/agent-process.ts";
-import { deployment, NAMESPACE, service, type World, world } from "../support/kubernetes/controller.ts";
+import {
+  deployment,
+  NAMESPACE,
+  service,
+  type World,
+  world,
+} from "../support/kubernetes/controller.ts";
 
 const BUILD_MS = 26 * 60_000;
 const COUNT = 20;

@@ -1,9 +1,10 @@
 import { backoffMs } from "../../kit/backoff.ts";
 import { causes } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
-import { isExpired, KubeError, type Query } from "../api.ts";
-import { isNotOlder, type KubeObject, keyOf, pathOf, type Resource, typed } from "../object.ts";
+import { isExpired, type Query } from "../api.ts";
+import { type KubeObject, keyOf, pathOf, type Resource, typed } from "../object.ts";
 import type { KubeApi } from "./api.ts";
+import { type Store, store, type WatchEvent } from "./store.ts";
 
 /** Objects on a page of a list (client-go asks for as many). */
 const PAGE = 500;
@@ -45,104 +46,16 @@ export interface ReflectorOptions {
  * gone.
  */
 export function reflector(options: ReflectorOptions): Reflected {
-  const { api, resource, namespace, labelSelector, clock, random } = options;
-  const objects = new Map<string, KubeObject>();
-  const path = pathOf(resource, namespace);
-  const selector: Query = labelSelector === undefined ? {} : { labelSelector };
+  const { resource, clock, random, onProblem } = options;
+  const copy = store(resource);
   let isListed = false;
 
-  const put = (object: KubeObject): boolean => {
-    const known = objects.get(keyOf(object));
-    if (known !== undefined && !isNotOlder(object, known)) return false;
-    objects.set(keyOf(object), object);
-    return true;
-  };
-
-  async function list(): Promise<string> {
-    const seen = new Set<string>();
-    let next: string | undefined;
-    let version = "";
-    do {
-      const query = { ...selector, limit: String(PAGE), ...(next && { continue: next }) };
-      const page = (await api.call({ method: "GET", path, query })) as Page;
-      for (const item of page.items ?? []) {
-        const object = typed(item, resource);
-        seen.add(keyOf(object));
-        if (put(object)) options.onChange(object);
-      }
-      version = page.metadata.resourceVersion;
-      next = page.metadata.continue || undefined;
-    } while (next !== undefined);
-    for (const [key, object] of objects) {
-      if (seen.has(key)) continue;
-      objects.delete(key);
-      options.onChange(object);
-    }
-    isListed = true;
-    options.onListed();
-    return version;
-  }
-
-  /** Watches until the stream ends; gives the version up to which everything is known. Throws when it must be listed anew. */
-  async function watch(from: string, stop: AbortSignal): Promise<string> {
-    let version = from;
-    const idle = new AbortController();
-    let timer = new AbortController();
-    const startTimer = () => {
-      timer.abort();
-      timer = new AbortController();
-      const { signal } = timer;
-      clock.sleep(IDLE_MS, signal).then(
-        () => idle.abort(),
-        () => {},
-      );
-    };
-    const query = {
-      ...selector,
-      watch: "1",
-      allowWatchBookmarks: "true",
-      resourceVersion: from,
-      timeoutSeconds: String(WATCH_SECONDS),
-    };
-    startTimer();
-    try {
-      for await (const line of api.watch(path, query, AbortSignal.any([stop, idle.signal]))) {
-        startTimer();
-        version = take(JSON.parse(line) as WatchEvent) ?? version;
-      }
-    } catch (error) {
-      if (!idle.signal.aborted || stop.aborted) throw error;
-      options.onProblem(`the watch of ${resource.plural} said nothing for ${IDLE_MS / 1000} s`);
-    } finally {
-      timer.abort();
-    }
-    return version;
-  }
-
-  function take({ type, object }: WatchEvent): string | undefined {
-    if (type === "ERROR") {
-      const { code = 500, reason = "", message = "" } = object as unknown as WatchError;
-      throw new KubeError(`a watch of ${resource.plural}`, code, reason, message);
-    }
-    const { resourceVersion } = object.metadata;
-    if (type === "BOOKMARK") return resourceVersion;
-    const known = typed(object, resource);
-    if (type === "DELETED") {
-      const there = objects.get(keyOf(known));
-      if (there !== undefined && there.metadata.uid === known.metadata.uid) {
-        objects.delete(keyOf(known));
-      }
-      options.onChange(known);
-    } else if (put(known)) options.onChange(known);
-    return resourceVersion;
-  }
-
   return {
-    get: (key) => objects.get(key),
-    all: () => objects.values(),
-    put: (object) => void put(object),
+    get: (key) => copy.objects.get(key),
+    all: () => copy.objects.values(),
+    put: (object) => void copy.put(object),
     get size() {
-      return objects.size;
+      return copy.objects.size;
     },
     get isListed() {
       return isListed;
@@ -152,13 +65,18 @@ export function reflector(options: ReflectorOptions): Reflected {
       let misses = 0;
       while (!stop.aborted) {
         try {
-          version ??= await list();
-          version = await watch(version, stop);
+          if (version === undefined) {
+            version = await list(options, copy);
+            isListed = true;
+            options.onListed();
+          }
+          version = await watch(options, copy, version, stop);
           misses = 0;
         } catch (error) {
           if (stop.aborted) return;
+          // A line that is no JSON says nothing of how far it went.
           if (isExpired(error) || error instanceof SyntaxError) version = undefined;
-          if (!isExpired(error)) options.onProblem(causes(error));
+          if (!isExpired(error)) onProblem(causes(error));
           misses += 1;
           await clock.sleep(backoffMs(misses, BACKOFF, random()), stop).catch(() => {});
         }
@@ -167,18 +85,77 @@ export function reflector(options: ReflectorOptions): Reflected {
   };
 }
 
+const selectorOf = ({ labelSelector }: ReflectorOptions): Query =>
+  labelSelector === undefined ? {} : { labelSelector };
+
 interface Page {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items?: readonly KubeObject[];
 }
 
-interface WatchEvent {
-  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
-  readonly object: KubeObject;
+/** Lists everything, page by page; gives the version from which to watch. */
+async function list(options: ReflectorOptions, copy: Store): Promise<string> {
+  const { api, resource, namespace, onChange } = options;
+  const path = pathOf(resource, namespace);
+  const seen = new Set<string>();
+  let next: string | undefined;
+  let version = "";
+  do {
+    const query = { ...selectorOf(options), limit: String(PAGE), ...(next && { continue: next }) };
+    const page = (await api.call({ method: "GET", path, query })) as Page;
+    for (const item of page.items ?? []) {
+      const object = typed(item, resource);
+      seen.add(keyOf(object));
+      if (copy.put(object)) onChange(object);
+    }
+    version = page.metadata.resourceVersion;
+    next = page.metadata.continue || undefined;
+  } while (next !== undefined);
+  for (const object of copy.keep(seen)) onChange(object);
+  return version;
 }
 
-interface WatchError {
-  readonly code?: number;
-  readonly reason?: string;
-  readonly message?: string;
+/**
+ * Watches until the stream ends, or says nothing for too long; gives the version up to which everything is known. Throws
+ * where it failed; then the version it began with still holds, unless the server has forgotten it.
+ */
+async function watch(
+  options: ReflectorOptions,
+  copy: Store,
+  from: string,
+  stop: AbortSignal,
+): Promise<string> {
+  const { api, resource, namespace, clock, onChange, onProblem } = options;
+  const idle = new AbortController();
+  let timer = new AbortController();
+  const startTimer = () => {
+    timer.abort();
+    timer = new AbortController();
+    clock.sleep(IDLE_MS, timer.signal).then(
+      () => idle.abort(),
+      () => {},
+    );
+  };
+  const query = {
+    ...selectorOf(options),
+    watch: "1",
+    allowWatchBookmarks: "true",
+    resourceVersion: from,
+    timeoutSeconds: String(WATCH_SECONDS),
+  };
+  const path = pathOf(resource, namespace);
+  let version = from;
+  startTimer();
+  try {
+    for await (const line of api.watch(path, query, AbortSignal.any([stop, idle.signal]))) {
+      startTimer();
+      version = copy.take(JSON.parse(line) as WatchEvent, onChange);
+    }
+  } catch (error) {
+    if (!idle.signal.aborted || stop.aborted) throw error;
+    onProblem(`the watch of ${resource.plural} said nothing for ${IDLE_MS / 1000} s`);
+  } finally {
+    timer.abort();
+  }
+  return version;
 }

@@ -16,6 +16,8 @@ export interface KubeConnection {
   readonly isProxied: boolean;
   /** What a request needs at this moment: credentials may change from one to the next. */
   options(): Promise<RequestOptions>;
+  /** The credentials were refused: asks for new ones before the next request. */
+  renew(): void;
 }
 
 /** Credentials are asked for again after this; a service account's token is read anew by then (client-node: a minute). */
@@ -78,6 +80,9 @@ export function kubeConnection(kubeconfig: string | undefined): KubeConnection {
       }
       return known.options;
     },
+    renew() {
+      known = undefined;
+    },
   };
 }
 
@@ -94,43 +99,29 @@ const PATCH_TYPES = {
   merge: "application/merge-patch+json",
 } as const;
 
-/** The API server over that connection; `onAnswer` counts what it answers, 0 for nothing. */
-export function kubeClient(
-  connection: KubeConnection,
-  onAnswer: (method: string, status: number) => void = () => {},
-) {
-  const send = async (
-    { method, path, query = {}, body, patch }: Call,
-    signal: AbortSignal,
-    extra: RequestOptions = {},
-  ): Promise<IncomingMessage> => {
+type OnAnswer = (method: string, status: number) => void;
+type Send = (call: Call, signal: AbortSignal, extra?: RequestOptions) => Promise<IncomingMessage>;
+
+/** Sends requests over the connection; an answer of any kind is one. */
+const sender =
+  (connection: KubeConnection, onAnswer: OnAnswer): Send =>
+  async ({ method, path, query = {}, body, patch }, signal, extra = {}) => {
     const what = `${method} ${path}`;
-    const options = await connection.options().catch((error: unknown): never => {
-      throw new KubeError(what, 0, "", `no credentials: ${causes(error)}`, { cause: error });
-    });
+    const options = await optionsOf(connection, what);
     const search = new URLSearchParams(query).toString();
     const url = new URL(path + (search === "" ? "" : `?${search}`), connection.server);
     const request = url.protocol === "http:" ? httpRequest : httpsRequest;
     const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers = {
+      ...(options.headers as Record<string, string>),
+      accept: "application/json",
+      ...(payload !== undefined && {
+        "content-type": patch === undefined ? "application/json" : PATCH_TYPES[patch],
+        "content-length": Buffer.byteLength(payload),
+      }),
+    };
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const sent = request(
-      url,
-      {
-        ...options,
-        ...extra,
-        method,
-        signal,
-        headers: {
-          ...(options.headers as Record<string, string>),
-          accept: "application/json",
-          ...(payload !== undefined && {
-            "content-type": patch === undefined ? "application/json" : PATCH_TYPES[patch],
-            "content-length": Buffer.byteLength(payload),
-          }),
-        },
-      },
-      resolve,
-    );
+    const sent = request(url, { ...options, ...extra, method, signal, headers }, resolve);
     sent.on("error", (error) => {
       onAnswer(method, 0);
       reject(new KubeError(what, 0, "", causes(error), { cause: error }));
@@ -139,6 +130,14 @@ export function kubeClient(
     return promise;
   };
 
+const optionsOf = (connection: KubeConnection, what: string): Promise<RequestOptions> =>
+  connection.options().catch((error: unknown): never => {
+    throw new KubeError(what, 0, "", `no credentials: ${causes(error)}`, { cause: error });
+  });
+
+/** The API server over that connection; `onAnswer` counts what it answers, 0 for nothing. */
+export function kubeClient(connection: KubeConnection, onAnswer: OnAnswer = () => {}) {
+  const send = sender(connection, onAnswer);
   return {
     async call(call: Call): Promise<unknown> {
       const what = `${call.method} ${call.path}`;
@@ -146,25 +145,21 @@ export function kubeClient(
       const text = await textOf(response, what);
       const status = response.statusCode ?? 0;
       onAnswer(call.method, status);
+      if (status === 401) connection.renew();
       if (status >= 200 && status < 300) return text === "" ? undefined : parsed(text, what);
-      const { reason = "", message = text.slice(0, 500) } = parsedStatus(text);
-      throw new KubeError(what, status, reason, message);
+      throw refusal(what, status, text);
     },
     async *watch(path: string, query: Query, signal: AbortSignal): AsyncGenerator<string> {
       const what = `WATCH ${path}`;
-      const { ca, cert, key } = await connection.options().catch((error: unknown): never => {
-        throw new KubeError(what, 0, "", `no credentials: ${causes(error)}`, { cause: error });
-      });
+      const { ca, cert, key } = await optionsOf(connection, what);
       const isDirect = connection.server.startsWith("https:") && !connection.isProxied;
-      // TCP's own keep-alive beside the idle timer: the kernel may know of a dead peer first.
+      // A watch takes no connection from the requests.
       const agent = isDirect ? new Agent({ ca, cert, key, keepAlive: false }) : undefined;
       const response = await send({ method: "GET", path, query }, signal, agent ? { agent } : {});
-      onAnswer("WATCH", response.statusCode ?? 0);
-      if (response.statusCode !== 200) {
-        const text = await textOf(response, what);
-        const { reason = "", message = text.slice(0, 500) } = parsedStatus(text);
-        throw new KubeError(what, response.statusCode ?? 0, reason, message);
-      }
+      const status = response.statusCode ?? 0;
+      onAnswer("WATCH", status);
+      if (status !== 200) throw refusal(what, status, await textOf(response, what));
+      // TCP's own keep-alive beside the idle timer: the kernel may know of a dead peer first.
       response.socket.setKeepAlive(true, 30_000);
       try {
         for await (const line of splitLines(response)) {
@@ -179,6 +174,11 @@ export function kubeClient(
       }
     },
   };
+}
+
+function refusal(what: string, status: number, text: string): KubeError {
+  const { reason = "", message = text.slice(0, 500) } = parsedStatus(text);
+  return new KubeError(what, status, reason, message);
 }
 
 async function textOf(response: IncomingMessage, what: string): Promise<string> {

@@ -35,7 +35,8 @@ export function environmentOf(
     variables.set(name, { name, ...source });
   };
   for (const [index, { name, value = "" }] of (definition.environment ?? []).entries()) {
-    put(name, `${at}.environment[${index}]`, { value: literal(value) });
+    // The API server drops an empty value, which means the same.
+    put(name, `${at}.environment[${index}]`, value === "" ? {} : { value: literal(value) });
   }
   for (const [index, { name, valueFrom }] of (definition.secrets ?? []).entries()) {
     const member = `${at}.secrets[${index}]`;
@@ -73,7 +74,11 @@ export function environmentFilesOf(
   return (definition.environmentFiles ?? []).flatMap(({ value = "", type = "s3" }, index) => {
     const name = options.names.get(value);
     if (type !== "s3") {
-      report.unmapped(`${at}.environmentFiles[${index}].type`, `expected s3, got ${quote(type)}`, "write s3");
+      report.unmapped(
+        `${at}.environmentFiles[${index}].type`,
+        `expected s3, got ${quote(type)}`,
+        "write s3",
+      );
     }
     if (name === undefined) {
       report.unmapped(

@@ -2,7 +2,14 @@
 //   node test/support/kubernetes/build.ts     builds it, or finds it there, and prints its path
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -44,7 +51,8 @@ export async function builtBinary(): Promise<string> {
   const lock = `${binary}.lock`;
   const untilMs = Date.now() + LIMIT_MS;
   while (!existsSync(binary)) {
-    if (Date.now() > untilMs) throw new Error(`no control plane after ${LIMIT_MS / 60_000} minutes`);
+    if (Date.now() > untilMs)
+      throw new Error(`no control plane after ${LIMIT_MS / 60_000} minutes`);
     if (taken(lock)) {
       await sleep(500);
       continue;
@@ -102,7 +110,9 @@ async function findGo(): Promise<string> {
 
 async function minorOf(go: string): Promise<number> {
   try {
-    const { stdout } = await run(go, ["env", "GOVERSION"], { env: { ...process.env, GOTOOLCHAIN: "local" } });
+    const { stdout } = await run(go, ["env", "GOVERSION"], {
+      env: { ...process.env, GOTOOLCHAIN: "local" },
+    });
     return Number(/go1\.(\d+)/.exec(stdout)?.[1] ?? 0);
   } catch {
     return 0;
@@ -122,7 +132,14 @@ async function toolchain(): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const zip = join(folder, "toolchain.zip");
   const [proxy = ""] = (process.env["GOPROXY"] ?? "https://proxy.golang.org").split(/[,|]/);
-  await run("curl", ["-fsSL", "--retry", "3", "-o", zip, `${proxy}/golang.org/toolchain/@v/${name}.zip`]);
+  await run("curl", [
+    "-fsSL",
+    "--retry",
+    "3",
+    "-o",
+    zip,
+    `${proxy}/golang.org/toolchain/@v/${name}.zip`,
+  ]);
   await run("unzip", ["-qo", zip, "-d", folder], { maxBuffer: 64 * 1024 * 1024 });
   // A module's zip holds no modes.
   for (const tools of ["bin", `pkg/tool/linux_${arch}`]) {

@@ -31,7 +31,10 @@ export interface ControlPlane {
   /** One request as an administrator. */
   ask(method: string, path: string, body?: unknown, type?: string): Promise<Answer>;
   /** What `look` finds at this path, as soon as it finds something. */
-  until<T>(path: string, look: (body: Answer["body"], status: number) => T | undefined | false): Promise<T>;
+  until<T>(
+    path: string,
+    look: (body: Answer["body"], status: number) => T | undefined | false,
+  ): Promise<T>;
   /** Applies the manifests of a file. */
   apply(file: URL): Promise<void>;
   /** What this user has written so far, leases aside: `patch deployments/web`. */
@@ -165,7 +168,9 @@ export async function controlPlane({
   function startComponents(): void {
     writeFileSync(at("tokens.csv"), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-    writeFileSync(at("sa.key"), privateKey.export({ type: "sec1", format: "pem" }), { mode: 0o600 });
+    writeFileSync(at("sa.key"), privateKey.export({ type: "sec1", format: "pem" }), {
+      mode: 0o600,
+    });
     writeFileSync(at("audit.json"), JSON.stringify(AUDIT));
     start("etcd", [
       `--data-dir=${at("etcd")}`,
@@ -258,7 +263,10 @@ export async function controlPlane({
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as AuditEvent)
-        .filter(({ user: { username }, objectRef }) => username.endsWith(user) && objectRef?.resource !== "leases")
+        .filter(
+          ({ user: { username }, objectRef }) =>
+            username.endsWith(user) && objectRef?.resource !== "leases",
+        )
         .map(({ verb, objectRef: { resource, subresource, name } = {} }) =>
           [`${verb} ${resource}`, subresource, name].filter(Boolean).join("/"),
         ),
@@ -348,7 +356,13 @@ const PLURALS: Readonly<Record<string, string>> = {
 };
 
 /** Where an object is applied to. */
-export function applyPath({ apiVersion = "v1", kind = "", metadata }: Pick<KubeObject, "apiVersion" | "kind"> & { readonly metadata: { readonly name: string; readonly namespace?: string } }): string {
+export function applyPath({
+  apiVersion = "v1",
+  kind = "",
+  metadata,
+}: Pick<KubeObject, "apiVersion" | "kind"> & {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}): string {
   const base = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const ofCluster = PLURALS[kind];
   if (ofCluster !== undefined) return `${base}/${ofCluster}/${metadata.name}`;

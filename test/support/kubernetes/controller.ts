@@ -39,7 +39,7 @@ export async function world(apiServerFlags: readonly string[] = []): Promise<Wor
   });
   const agents: AgentProcess[] = [];
   const kubeconfig = await cluster.serviceAccount(NAMESPACE, ACCOUNT);
-  return {
+  const made: World = {
     cluster,
     async controller(...flags) {
       const agent = startAgent(
@@ -57,7 +57,7 @@ export async function world(apiServerFlags: readonly string[] = []): Promise<Wor
       await agent.until(({ message }) => message === "looks after ECSDeployments");
       return agent;
     },
-    async put(name, spec, labels) {
+    async put(name, spec, labels): Promise<void> {
       const { status, body } = await cluster.ask("GET", `${OBJECTS}/${name}`);
       const object = {
         apiVersion: "ecskube.ecskube/v1alpha1",
@@ -73,7 +73,7 @@ export async function world(apiServerFlags: readonly string[] = []): Promise<Wor
       const answer = await (status === 200
         ? cluster.ask("PUT", `${OBJECTS}/${name}`, object)
         : cluster.ask("POST", OBJECTS, object));
-      if (answer.status === 409) return this.put(name, spec, labels);
+      if (answer.status === 409) return made.put(name, spec, labels);
       if (answer.status > 201) throw new Error(JSON.stringify(answer.body));
     },
     async remove(name) {
@@ -100,6 +100,7 @@ export async function world(apiServerFlags: readonly string[] = []): Promise<Wor
       await cluster.stop();
     },
   };
+  return made;
 }
 
 export const deployment = (name: string): string =>
