@@ -29,7 +29,14 @@ const config: Config = {
       testMatch: ["<rootDir>/test/deploy/**/*.test.ts"],
       globalSetup: "<rootDir>/test/support/deploy-setup.ts",
     },
+    {
+      ...shared,
+      displayName: "kubernetes",
+      testMatch: ["<rootDir>/test/kubernetes/**/*.test.ts"],
+      globalSetup: "<rootDir>/test/support/kubernetes/setup.ts",
+    },
   ],
+  testSequencer: "<rootDir>/test/support/kubernetes/last.mjs",
   collectCoverageFrom: ["<rootDir>/{agent,lib}/**/*.ts"],
   coverageProvider: "v8",
   // Two: most engine tests wait for Docker, and more at once would only wait for each other.

@@ -84,6 +84,19 @@ export const modes: readonly Mode[] = [
     },
     { aliases: ["statika"], answers: ({ dryRun }) => dryRun },
   ),
+  command(
+    "convert",
+    "prints ECS task definitions and services as Kubernetes manifests",
+    {
+      config: () => import("./convert/config.ts"),
+      run: async () => (await import("./convert/mode.ts")).convert,
+    },
+    { words: { takes: "<file>...", help: "definitions in JSON or YAML; - is standard input" } },
+  ),
+  mode("kube", "keeps ECSDeployments of a Kubernetes cluster as Deployments and Services", {
+    config: () => import("./kube/config.ts"),
+    run: async () => (await import("./kube/mode.ts")).kube,
+  }),
   mode(
     "sandbox",
     "shows a mode at work against stand-ins for AWS, on this machine alone",

@@ -12,8 +12,8 @@ export interface Stop {
 
 /** What a command that was asked something says with its exit code, beside what it prints. */
 export interface Answer {
-  /** 0 all is well, 1 something is wrong, 3 there is a difference. */
-  readonly code: 0 | 1 | 3;
+  /** 0 all is well, 1 something is wrong, 2 it was asked wrongly, 3 there is a difference. */
+  readonly code: 0 | 1 | 2 | 3;
   readonly why: string;
 }
 

@@ -1,0 +1,59 @@
+import { KubeError } from "../api.ts";
+import { isNotOlder, type KubeObject, keyOf, type Resource, typed } from "../object.ts";
+
+/** The copy of a resource's objects, by namespace and name. */
+export interface Store {
+  readonly objects: ReadonlyMap<string, KubeObject>;
+  /** False for what is older than what is there. */
+  put(object: KubeObject): boolean;
+  /** Everything that is not in the list is gone. Gives what went. */
+  keep(keys: ReadonlySet<string>): readonly KubeObject[];
+  /** Takes an event of a watch; gives the version up to which everything is known. Throws what the server says instead. */
+  take(event: WatchEvent, onChange: (object: KubeObject) => void): string;
+}
+
+export interface WatchEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: KubeObject;
+}
+
+export function store(resource: Resource): Store {
+  const objects = new Map<string, KubeObject>();
+  const put = (object: KubeObject): boolean => {
+    const known = objects.get(keyOf(object));
+    if (known !== undefined && !isNotOlder(object, known)) return false;
+    objects.set(keyOf(object), object);
+    return true;
+  };
+  return {
+    objects,
+    put,
+    keep(keys) {
+      const gone = [...objects].filter(([key]) => !keys.has(key));
+      for (const [key] of gone) objects.delete(key);
+      return gone.map(([, object]) => object);
+    },
+    take({ type, object }, onChange) {
+      if (type === "ERROR") {
+        const { code = 500, reason = "", message = "" } = object as unknown as WatchError;
+        throw new KubeError(`a watch of ${resource.plural}`, code, reason, message);
+      }
+      const { resourceVersion } = object.metadata;
+      if (type === "BOOKMARK") return resourceVersion;
+      const known = typed(object, resource);
+      if (type === "DELETED") {
+        const there = objects.get(keyOf(known));
+        // One of the same name may have come meanwhile, by an answer to a write of ours.
+        if (there?.metadata.uid === known.metadata.uid) objects.delete(keyOf(known));
+        onChange(known);
+      } else if (put(known)) onChange(known);
+      return resourceVersion;
+    },
+  };
+}
+
+interface WatchError {
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+}

@@ -1,0 +1,153 @@
+// The control plane's one binary: built from Go modules once, and kept below node_modules/.cache.
+//   node test/support/kubernetes/build.ts     builds it, or finds it there, and prints its path
+import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { installPackages, isRootOnDebian } from "../debian.ts";
+
+const run = promisify(execFile);
+
+const SOURCES = fileURLToPath(new URL("../../kubernetes/control-plane/", import.meta.url));
+const CACHE = fileURLToPath(new URL("../../../node_modules/.cache/kubernetes/", import.meta.url));
+/** From 1.21 on, Go fetches the version that go.mod asks for by itself. */
+const LEAST_GO = 21;
+const LIMIT_MS = 25 * 60_000;
+
+/** Where the binary of these sources is, or will be. */
+export function binaryPath(): string {
+  const hash = createHash("sha256");
+  for (const file of readdirSync(SOURCES).toSorted()) {
+    if (/\.(go|mod|sum)$/.test(file)) hash.update(file).update(readFileSync(join(SOURCES, file)));
+  }
+  return join(CACHE, `${hash.digest("hex").slice(0, 16)}-${process.arch}`, "kubebox");
+}
+
+/** Begins to build in a process of its own, with the least priority, unless it is built or being built. */
+export function buildInBackground(): void {
+  if (existsSync(binaryPath())) return;
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url)], {
+    detached: true,
+    stdio: "ignore",
+  });
+  child.unref();
+}
+
+/** The binary, as soon as it is built, by whomever. Rejects with what went wrong, in one sentence. */
+export async function builtBinary(): Promise<string> {
+  const binary = binaryPath();
+  if (existsSync(binary)) return binary;
+  mkdirSync(join(binary, ".."), { recursive: true });
+  const lock = `${binary}.lock`;
+  const untilMs = Date.now() + LIMIT_MS;
+  while (!existsSync(binary)) {
+    if (Date.now() > untilMs)
+      throw new Error(`no control plane after ${LIMIT_MS / 60_000} minutes`);
+    if (taken(lock)) {
+      await sleep(500);
+      continue;
+    }
+    await build(binary);
+  }
+  return binary;
+}
+
+/** Whether another process that lives holds the lock; else it is ours from now on. */
+function taken(lock: string): boolean {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: "wx" });
+    return false;
+  } catch {
+    const holder = Number(existsSync(lock) ? readFileSync(lock, "utf8") : "");
+    if (holder === process.pid) return false;
+    if (holder > 0 && isAlive(holder)) return true;
+    writeFileSync(lock, String(process.pid));
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function build(binary: string): Promise<void> {
+  const go = await findGo();
+  const part = `${binary}.part`;
+  const args = ["-n", "19", go, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", part, "."];
+  await run("nice", args, { cwd: SOURCES, maxBuffer: 64 * 1024 * 1024 }).catch((error: Error) => {
+    throw new Error(`the control plane can't be built: ${error.message.slice(0, 2_000)}`);
+  });
+  await run("mv", [part, binary]);
+}
+
+/** A Go that can build it: an installed one, or, as root on Debian, one that is installed now. */
+async function findGo(): Promise<string> {
+  for (const go of ["go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go"]) {
+    if ((await minorOf(go)) >= LEAST_GO) return go;
+  }
+  if (!isRootOnDebian()) {
+    throw new Error(
+      `the tests of the mode kube need Go 1.${LEAST_GO} or newer (https://go.dev/dl), or KUBECONFIG of a cluster of yours`,
+    );
+  }
+  return toolchain();
+}
+
+async function minorOf(go: string): Promise<number> {
+  try {
+    const { stdout } = await run(go, ["env", "GOVERSION"], {
+      env: { ...process.env, GOTOOLCHAIN: "local" },
+    });
+    return Number(/go1\.(\d+)/.exec(stdout)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Go itself is a module, too: the one that go.mod asks for, from the module proxy. */
+async function toolchain(): Promise<string> {
+  const [, version = ""] = /^go (\S+)$/m.exec(readFileSync(join(SOURCES, "go.mod"), "utf8")) ?? [];
+  const arch = process.arch === "x64" ? "amd64" : process.arch;
+  const name = `v0.0.1-go${version}.linux-${arch}`;
+  const folder = join(CACHE, "go");
+  const root = join(folder, `golang.org/toolchain@${name}`);
+  const go = join(root, "bin/go");
+  if ((await minorOf(go)) >= LEAST_GO) return go;
+  await installPackages("ca-certificates", "curl", "unzip", "gcc", "libc6-dev");
+  mkdirSync(folder, { recursive: true });
+  const zip = join(folder, "toolchain.zip");
+  const [proxy = ""] = (process.env["GOPROXY"] ?? "https://proxy.golang.org").split(/[,|]/);
+  await run("curl", [
+    "-fsSL",
+    "--retry",
+    "3",
+    "-o",
+    zip,
+    `${proxy}/golang.org/toolchain/@v/${name}.zip`,
+  ]);
+  await run("unzip", ["-qo", zip, "-d", folder], { maxBuffer: 64 * 1024 * 1024 });
+  // A module's zip holds no modes.
+  for (const tools of ["bin", `pkg/tool/linux_${arch}`]) {
+    for (const tool of readdirSync(join(root, tools))) chmodSync(join(root, tools, tool), 0o755);
+  }
+  return go;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  process.stdout.write(`${await builtBinary()}\n`);
+}
