@@ -29,4 +29,6 @@ export interface Container {
   readonly addresses: readonly string[];
   /** The same, IPv6. */
   readonly addresses6: readonly string[];
+  /** The IPv4 address in each of its own networks, by the network's name. */
+  readonly networks?: ReadonlyMap<string, string>;
 }

@@ -207,6 +207,11 @@ export function dockerEngine({
         addresses6: Object.values(seen.NetworkSettings?.Networks ?? {}).flatMap(
           ({ GlobalIPv6Address }) => GlobalIPv6Address || [],
         ),
+        networks: new Map(
+          Object.entries(seen.NetworkSettings?.Networks ?? {}).flatMap(([network, of]) =>
+            of.IPAddress ? [[network, of.IPAddress] as const] : [],
+          ),
+        ),
       };
     },
   };
