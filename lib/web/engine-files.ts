@@ -131,7 +131,7 @@ function frontend(
           engine`  http-request redirect code 301 location https://%[var(txn.at)]%[pathq] if { var(txn.to),map(https.map) -m found }`,
         ]),
     engine`  http-request set-var(txn.max) var(txn.to),map_str_int(max.map,${maxUploadBytes || ANY_SIZE})`,
-    engine`  http-request set-var(txn.max) int(${ANY_SIZE}) if { var(txn.max) eq 0 }`,
+    engine`  http-request set-var(txn.max) int(${ANY_SIZE}) if { var(txn.max) -m int 0 }`,
     engine`  http-request return status 413 content-type text/plain string "too large\\n" if { req.hdr_val(content-length),sub(txn.max) gt 0 }`,
     // A request that may have had its effect is not sent twice.
     engine`  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS }`,

@@ -232,6 +232,7 @@ export function engineKeeper(options: EngineKeeperOptions): EngineKeeper {
     );
   };
 
+  /** How long to wait, whoever rings. */
   const failed = (error: unknown): number => {
     problem = causes(error);
     mustLoad ??= "a command was not done";
@@ -239,14 +240,18 @@ export function engineKeeper(options: EngineKeeperOptions): EngineKeeper {
     const retryMs = failedAtMs === undefined ? 0 : FAILED_RETRY_MS;
     failedAtMs = clock.now();
     report({ kind: "failed", problem, retryMs });
-    return clock.now() + retryMs;
+    return retryMs;
   };
 
   return {
     async run(stop) {
       while (!stop.aborted) {
-        const nextMs = await step().catch(failed);
-        if (nextMs > clock.now()) await rest(bell, clock, nextMs, stop);
+        try {
+          const nextMs = await step();
+          if (nextMs > clock.now()) await rest(bell, clock, nextMs, stop);
+        } catch (error) {
+          await clock.sleep(failed(error), stop).catch(() => {});
+        }
       }
     },
     async challenge(token, answer) {

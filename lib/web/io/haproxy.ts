@@ -224,7 +224,7 @@ async function writeFiles(folder: string, files: EngineFiles): Promise<void> {
 }
 
 async function check(folder: string): Promise<void> {
-  await execute(PROGRAM, ["-c", "-q", "-C", folder, "-f", CONFIG_FILE]).catch((error: unknown) => {
+  await execute(PROGRAM, ["-c", "-C", folder, "-f", CONFIG_FILE]).catch((error: unknown) => {
     const { stderr = "" } = error as { readonly stderr?: string };
     throw new EngineRefused(`the engine does not take its configuration: ${oneLine(stderr)}`, {
       cause: error,
