@@ -52,6 +52,10 @@ export const modes: readonly Mode[] = [
     config: () => import("./sweep/config.ts"),
     run: async () => (await import("./sweep/mode.ts")).sweepOnce,
   }),
+  mode("proxy", "serves this host's labelled containers by name, with DNS and certificates", {
+    config: () => import("./proxy/config.ts"),
+    run: async () => (await import("./proxy/mode.ts")).proxy,
+  }),
   mode(
     "sandbox",
     "shows a mode at work against stand-ins for AWS, on this machine alone",

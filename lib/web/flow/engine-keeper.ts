@@ -87,6 +87,8 @@ const FAILED_RETRY_MS = 2_000;
 const DELETE_RETRY_MS = 1_000;
 /** The files follow the commands; nobody reads them before the engine is started again, and then they are written anew. */
 const WRITE_MS = 1_000;
+/** A port that nobody asks for any more is closed so much later: whoever asked may only be starting anew. */
+const PORT_LINGER_MS = 30_000;
 /** Each is a listener with maps of its own. */
 const MOST_PORTS = 128;
 
@@ -105,6 +107,7 @@ export function engineKeeper(options: EngineKeeperOptions): EngineKeeper {
   let deleteAtMs = 0;
   let failedAtMs: number | undefined;
   const blocked = new Map<number, { readonly problem: string; readonly untilMs: number }>();
+  const unusedSinceMs = new Map<number, number>();
   const challenges = new Map<string, string>();
   const known = new Map<string, string>();
   let waiting: (() => void)[] = [];
@@ -122,6 +125,15 @@ export function engineKeeper(options: EngineKeeperOptions): EngineKeeper {
     const held = new Set(port.isRunning() ? ours : []);
     const nowMs = clock.now();
     const usable: number[] = [];
+    for (const one of held) {
+      if (wanted.has(one)) unusedSinceMs.delete(one);
+      else if (mustLoad === undefined) {
+        const sinceMs = unusedSinceMs.get(one) ?? nowMs;
+        unusedSinceMs.set(one, sinceMs);
+        if (nowMs - sinceMs < PORT_LINGER_MS) wanted.add(one);
+        else unusedSinceMs.delete(one);
+      }
+    }
     for (const [one] of blocked) if (!wanted.has(one)) blocked.delete(one);
     for (const one of wanted) {
       const known = blocked.get(one);
@@ -152,6 +164,7 @@ export function engineKeeper(options: EngineKeeperOptions): EngineKeeper {
     known.clear();
     for (const [token, answer] of answers) known.set(token, answer);
     mustLoad = undefined;
+    unusedSinceMs.clear();
     unwrittenSinceMs = undefined;
     loads += 1;
     report({ kind: "loaded", why });
@@ -229,6 +242,7 @@ export function engineKeeper(options: EngineKeeperOptions): EngineKeeper {
       deletionsIn(layout).length > 0 ? Math.max(deleteAtMs, nowMs + 1) : Number.POSITIVE_INFINITY,
       unwrittenSinceMs === undefined ? Number.POSITIVE_INFINITY : unwrittenSinceMs + WRITE_MS,
       ...[...blocked.values()].map(({ untilMs }) => untilMs),
+      ...[...unusedSinceMs.values()].map((sinceMs) => sinceMs + PORT_LINGER_MS),
     );
   };
 
