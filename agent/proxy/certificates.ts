@@ -8,7 +8,7 @@ import {
 import { newSelfSigned } from "../../lib/web/io/self-signed-key.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { ProxyConfig } from "./config.ts";
-import type { Dns } from "./dns.ts";
+import type { Dns } from "./dns/zones.ts";
 import type { Edges } from "./edges.ts";
 
 /** A key and a chain are some kilobytes. */

@@ -14,7 +14,7 @@ import { connects, listenProblem } from "../../lib/web/io/listen.ts";
 import { introspectionUrls } from "../host/host.ts";
 import type { Environment } from "../process/surroundings.ts";
 import type { ProxyConfig } from "./config.ts";
-import type { DnsEdges } from "./dns.ts";
+import type { DnsEdges } from "./dns/zones.ts";
 
 /** All that lies outside of the process. */
 export interface Edges {
@@ -29,7 +29,8 @@ export interface Edges {
   readonly engine: (onEnd: () => void) => Promise<Haproxy>;
   readonly index: (socket: string, page: () => string) => Promise<{ close(): Promise<void> }>;
   readonly connects: typeof connects;
-  readonly listenProblem: typeof listenProblem;
+  /** Why nobody can listen there, on the flags' address. */
+  readonly listenProblem: (port: number) => Promise<string | undefined>;
   readonly folder: string;
   readonly file: (name: string) => JournalFile;
   readonly dns: (region: string) => DnsEdges;
@@ -41,7 +42,7 @@ export interface Edges {
 const FOLDER = "proxy";
 
 export function systemEdges(
-  config: Pick<ProxyConfig, "stateDir" | "introspectionUrl">,
+  config: Pick<ProxyConfig, "stateDir" | "introspectionUrl" | "listenAddress">,
   env: Environment,
 ): Edges {
   const folder = join(config.stateDir, FOLDER);
@@ -61,7 +62,7 @@ export function systemEdges(
     engine: (onEnd) => haproxy({ folder, onEnd }),
     index: indexServer,
     connects,
-    listenProblem,
+    listenProblem: (port) => listenProblem(config.listenAddress, port),
     folder,
     file,
     dns: (region) => ({

@@ -12,23 +12,24 @@ import type { Log } from "../process/log.ts";
  * to it. A container that can't be told is logged, and told again the next time. Nothing happens without the label, and
  * without `--notify` it is only said that it would.
  */
-export async function notices({
-  docker,
-  notifier,
-  bell,
-  isAllowed,
-  log,
-  stop,
-  onTold,
-}: {
-  readonly docker: Pick<DockerEngine, "running" | "inspect">;
-  readonly notifier: Notifier;
-  readonly bell: Doorbell;
-  readonly isAllowed: boolean;
-  readonly log: Log;
-  readonly stop: AbortSignal;
-  readonly onTold: (text: string) => void;
-}): Promise<void> {
+export async function notices(
+  { notify: isAllowed }: { readonly notify: boolean },
+  {
+    docker,
+    notifier,
+    bell,
+    log,
+    stop,
+    say,
+  }: {
+    readonly docker: Pick<DockerEngine, "running" | "inspect">;
+    readonly notifier: Notifier;
+    readonly bell: Doorbell;
+    readonly log: Log;
+    readonly stop: AbortSignal;
+    readonly say: { changed(text: string): void };
+  },
+): Promise<void> {
   let isSaid = false;
   while (!stop.aborted) {
     await bell.rung(stop);
@@ -64,12 +65,12 @@ export async function notices({
             return;
           }
           await notifier.signal(id, notice.signal);
-          onTold(`sent ${notice.signal} to ${container.name}`);
+          say.changed(`sent ${notice.signal} to ${container.name}`);
           log.info(`sent ${notice.signal}: what is served has changed`, named);
           return;
         case "command": {
           const code = await notifier.run(id, notice.words);
-          onTold(`ran proxy.notify in ${container.name}`);
+          say.changed(`ran proxy.notify in ${container.name}`);
           log[code === 0 ? "info" : "warn"]("ran its proxy.notify: what is served has changed", {
             ...named,
             exitCode: code,

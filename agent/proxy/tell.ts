@@ -10,8 +10,7 @@ const MOST_NAMES = 10;
 
 /** What the mode says of its work: to the log, and as the page's last changes. */
 export function teller(log: Log, unixSeconds: () => number = () => Date.now() / 1000) {
-  const heardAtMs = new Map<ContainerId, number>();
-  const served = new Set<ContainerId>();
+  const delays = servedDelays();
   let urls = new Set<string>();
   let changes: { readonly at: number; readonly text: string }[] = [];
   const changed = (text: string): void => {
@@ -21,13 +20,10 @@ export function teller(log: Log, unixSeconds: () => number = () => Date.now() / 
   return {
     changed,
     changes: () => changes,
-    /** An event of a container that is not served yet. */
-    heard(id: ContainerId, nowMs: number): void {
-      if (!served.has(id) && !heardAtMs.has(id)) heardAtMs.set(id, nowMs);
-    },
+    heard: delays.heard,
     /** A reason, or a problem with a label, is told once, when it is new. */
     seen(id: ContainerId, seen: Seen, before: Seen | undefined): void {
-      if (seen.life === "dead") heardAtMs.delete(id);
+      if (seen.life === "dead") delays.ended(id);
       const named = {
         container: shortId(id),
         name: seen.container?.name ?? before?.container?.name ?? "",
@@ -61,24 +57,9 @@ export function teller(log: Log, unixSeconds: () => number = () => Date.now() / 
       }
     },
     /** The engine serves this now: how long each container that is new to it took, and what tells this table from others. */
-    served(
-      { hosts }: Hosts,
-      nowMs: number,
-    ): { readonly seconds: readonly number[]; readonly signature: string } {
-      const serving = new Set(
-        hosts.flatMap(({ servers }) =>
-          servers.filter(({ state }) => state === "serving").map(({ container }) => container),
-        ),
-      );
-      const seconds: number[] = [];
-      for (const id of serving) {
-        const atMs = heardAtMs.get(id);
-        if (atMs !== undefined && !served.has(id)) seconds.push((nowMs - atMs) / 1000);
-        heardAtMs.delete(id);
-        served.add(id);
-      }
-      for (const id of served) if (!serving.has(id)) served.delete(id);
-      const now = new Set(hosts.map(urlOf));
+    served(hosts: Hosts, nowMs: number) {
+      const seconds = delays.served(hosts, nowMs);
+      const now = new Set(hosts.hosts.map(urlOf));
       tellNames(
         "serves",
         [...now].filter((url) => !urls.has(url)),
@@ -88,12 +69,7 @@ export function teller(log: Log, unixSeconds: () => number = () => Date.now() / 
         [...urls].filter((url) => !now.has(url)),
       );
       urls = now;
-      return {
-        seconds,
-        signature: JSON.stringify(
-          hosts.map(({ key, servers }) => [key, servers.map(({ name, state }) => [name, state])]),
-        ),
-      };
+      return { seconds, signature: signatureOf(hosts) };
     },
   };
 
@@ -108,3 +84,39 @@ export function teller(log: Log, unixSeconds: () => number = () => Date.now() / 
     }
   }
 }
+
+/** From the event that a container was heard of first to when it is served. */
+function servedDelays() {
+  const heardAtMs = new Map<ContainerId, number>();
+  const served = new Set<ContainerId>();
+  return {
+    /** An event of a container that is not served yet. */
+    heard(id: ContainerId, nowMs: number): void {
+      if (!served.has(id) && !heardAtMs.has(id)) heardAtMs.set(id, nowMs);
+    },
+    ended: (id: ContainerId) => void heardAtMs.delete(id),
+    /** In seconds, of those that are served and were not before. */
+    served({ hosts }: Hosts, nowMs: number): readonly number[] {
+      const serving = new Set(
+        hosts.flatMap(({ servers }) =>
+          servers.filter(({ state }) => state === "serving").map(({ container }) => container),
+        ),
+      );
+      const seconds: number[] = [];
+      for (const id of serving) {
+        const atMs = heardAtMs.get(id);
+        if (atMs !== undefined && !served.has(id)) seconds.push((nowMs - atMs) / 1000);
+        heardAtMs.delete(id);
+        served.add(id);
+      }
+      for (const id of served) if (!serving.has(id)) served.delete(id);
+      return seconds;
+    },
+  };
+}
+
+/** What a reader of the table could tell it from another by. */
+const signatureOf = ({ hosts }: Hosts): string =>
+  JSON.stringify(
+    hosts.map(({ key, servers }) => [key, servers.map(({ name, state }) => [name, state])]),
+  );

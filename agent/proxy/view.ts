@@ -5,7 +5,7 @@ import type { Seen } from "../../lib/web/flow/look.ts";
 import { TLS_PORT } from "../../lib/web/ports.ts";
 import { type Claim, type Hosts, urlOf, type VirtualHost } from "../../lib/web/virtual-hosts.ts";
 import type { Cell, View } from "../page/view.ts";
-import type { DnsStanding } from "./dns.ts";
+import type { DnsStanding } from "./dns/zones.ts";
 
 /** All that the page is made of. */
 export interface Picture {
@@ -18,7 +18,6 @@ export interface Picture {
   /** Undefined without `--route53`. */
   readonly dns: DnsStanding | undefined;
   readonly dockerProblem: string | undefined;
-  readonly isLookedAt: boolean;
   readonly changes: readonly { readonly at: number; readonly text: string }[];
 }
 
@@ -52,10 +51,10 @@ export function viewOf(picture: Picture): View {
   const { hosts, engine, certificates, dns, seen } = picture;
   const health = [
     ...(engine.problem === undefined ? [] : [engine.problem]),
-    ...(picture.isLookedAt && !engine.isRunning ? ["the engine does not run"] : []),
+    ...(engine.loads > 0 && !engine.isRunning ? ["the engine does not run"] : []),
     ...(picture.dockerProblem === undefined ? [] : [picture.dockerProblem]),
   ];
-  const isReady = picture.isLookedAt && engine.loads > 0;
+  const isReady = engine.loads > 0;
   const troubled = [...seen.keys()]
     .map((id) => ({ id, reasons: reasonsOf(id, picture) }))
     .filter(({ reasons }) => reasons.length > 0);

@@ -23,6 +23,14 @@ export interface EngineSettings {
   readonly threads: number;
 }
 
+/** What the engine reads when it starts, by name within its folder. */
+export interface EngineFiles {
+  readonly config: string;
+  readonly maps: ReadonlyMap<MapName, string>;
+  readonly list: string;
+  readonly certificates: readonly { readonly file: string; readonly pem: string }[];
+}
+
 /** Names within the engine's folder, which it takes for its own working directory: no path ever has to be quoted. */
 export const CONFIG_FILE = "haproxy.cfg";
 export const CERTIFICATE_LIST = "certificates.list";

@@ -105,9 +105,11 @@ function readPorts(
 ): readonly PortPair[] {
   const found = new Map<number, PortPair>();
   const add = (label: string, pair: PortPair | string): void => {
-    if (typeof pair === "string") return say(label, pair);
-    const problem = listenProblem(pair.listen, rules);
-    if (problem !== undefined) return say(label, problem);
+    const problem = typeof pair === "string" ? pair : listenProblem(pair.listen, rules);
+    if (typeof pair === "string" || problem !== undefined) {
+      say(label, problem ?? "");
+      return;
+    }
     const before = found.get(pair.listen);
     if (before === undefined) found.set(pair.listen, pair);
     else if (before.target !== pair.target) {

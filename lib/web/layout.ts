@@ -118,22 +118,20 @@ const sameOrder = (a: MapEntries = new Map(), b: MapEntries): boolean =>
 function reloadReason(before: Layout, next: Layout, isFull: boolean): ReloadReason | undefined {
   if (next.ports.join() !== before.ports.join()) return "another listen port";
   if (isFull) return "no free backend";
-  const cookies = ({ members }: Layout) =>
-    JSON.stringify(
-      [...members]
-        .filter(([slot]) => slot.startsWith("k"))
-        .map(([slot, of]) => [
-          slot,
-          [...of.values()]
-            .filter(({ state }) => state === "ready")
-            .map(({ name }) => name)
-            .toSorted(),
-        ])
-        .filter(([, of]) => of?.length !== 0)
-        .toSorted(),
-    );
-  return cookies(before) === cookies(next) ? undefined : "sticky by cookie";
+  return cookieServers(before) === cookieServers(next) ? undefined : "sticky by cookie";
 }
+
+/** The servers that clients are bound to by cookie, as one text. */
+const cookieServers = ({ members }: Layout): string =>
+  [...members]
+    .filter(([slot]) => slot.startsWith("k"))
+    .flatMap(([slot, of]) =>
+      [...of.values()]
+        .filter(({ state }) => state === "ready")
+        .map(({ name }) => `${slot}/${name}`),
+    )
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .join();
 
 /** Undefined when there are too few backends of some kind, unless more may be made. */
 function place(

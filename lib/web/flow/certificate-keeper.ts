@@ -56,18 +56,7 @@ interface Entry {
   notBeforeMs: number;
 }
 
-/**
- * Keeps a certificate for each name that wants one: from the authority, renewed at two thirds of its life; from the
- * operator's file, read again when it changes; a self-signed one until then. One order at a time.
- */
-export function certificateKeeper({
-  ports,
-  clock,
-  unixMs,
-  random,
-  onChange,
-  report,
-}: {
+interface Options {
   readonly ports: CertificatePorts;
   readonly clock: Clock;
   /** The time of day. */
@@ -75,128 +64,48 @@ export function certificateKeeper({
   readonly random: Random;
   readonly onChange: () => void;
   readonly report: (name: string, what: string, isGood: boolean) => void;
-}): CertificateKeeper {
+}
+
+/**
+ * Keeps a certificate for each name that wants one: from the authority, renewed at two thirds of its life; from the
+ * operator's file, read again when it changes; a self-signed one until then. One order at a time.
+ */
+export function certificateKeeper(options: Options): CertificateKeeper {
+  const { ports, clock, unixMs, onChange } = options;
   const bell = doorbell();
-  const acme = new Map<string, Entry>();
-  const own = new Map<string, Entry>();
-  let wanted = new Map<string, string>();
+  let wanted: ReadonlyMap<string, string> = new Map();
   let fallback: Certificate | undefined;
+  const own = ownCertificates(options);
+  const acme = acmeCertificates(options);
 
-  const good = (entry: Entry | undefined): boolean =>
-    entry?.pem !== undefined && (entry.facts?.untilMs ?? 0) > unixMs();
+  const ofName = (name: string, tls: string): { file: string; entry: Entry | undefined } =>
+    tls === "acme"
+      ? { file: certificateFile("acme", name), entry: acme.entry(name) }
+      : { file: certificateFile("own", tls), entry: own.entry(tls) };
 
-  const take = (entry: Entry, pem: string, name: string | undefined): boolean => {
-    const tidy = tidyPem(pem);
-    const facts = readCertificate(tidy);
-    if (typeof facts === "string") entry.problem = facts;
-    else if (name !== undefined && !facts.isFor(name))
-      entry.problem = `the certificate is not for ${name}`;
-    else {
-      delete entry.problem;
-      const isNew = entry.pem !== tidy;
-      entry.pem = tidy;
-      entry.facts = facts;
-      return isNew;
-    }
-    return false;
-  };
-
-  const readOwn = async (): Promise<boolean> => {
-    let isChanged = false;
-    const names = new Set([...wanted.values()].filter((tls) => !KINDS.has(tls)));
-    for (const name of own.keys()) if (!names.has(name)) own.delete(name);
-    for (const name of names) {
-      const entry = own.get(name) ?? newEntry();
-      own.set(name, entry);
-      const pem = await ports.own(name);
-      if (pem === undefined)
-        entry.problem = `there is no certificate ${name} among your own (--certificates)`;
-      else isChanged = take(entry, pem, undefined) || isChanged;
-    }
-    return isChanged;
-  };
-
-  const readStored = async (): Promise<boolean> => {
-    let isChanged = false;
-    for (const [name, tls] of wanted) {
-      if (tls !== "acme" || acme.has(name)) continue;
-      const entry = newEntry();
-      acme.set(name, entry);
-      const pem = await ports.stored(certificateFile("acme", name));
-      if (pem !== undefined) isChanged = take(entry, pem, name) || isChanged;
-      if (ports.issue === undefined && entry.pem === undefined)
-        entry.problem = "proxy.tls=acme needs --acme";
-    }
-    for (const name of acme.keys()) if (wanted.get(name) !== "acme") acme.delete(name);
-    return isChanged;
-  };
-
-  /** The name whose certificate is to be got now; the one that waits longest first. */
-  const dueName = (): string | undefined => {
-    if (ports.issue === undefined) return undefined;
-    const nowMs = unixMs();
-    const due = [...acme].filter(
-      ([, { facts, notBeforeMs }]) =>
-        nowMs >= notBeforeMs && (facts === undefined || nowMs >= renewalMs(facts)),
-    );
-    return due.toSorted(([, a], [, b]) => a.notBeforeMs - b.notBeforeMs)[0]?.[0];
-  };
-
-  const order = async (name: string): Promise<void> => {
-    const entry = acme.get(name);
-    if (entry === undefined || ports.issue === undefined) return;
-    try {
-      const pem = await ports.issue(name);
-      if (!take(entry, pem, name))
-        throw new Error(entry.problem ?? "the authority gave the same certificate again");
-      entry.misses = 0;
-      await ports.store(certificateFile("acme", name), entry.pem ?? pem);
-      report(name, "has a new certificate", true);
-      onChange();
-    } catch (error) {
-      entry.misses += 1;
-      entry.notBeforeMs =
-        unixMs() + Math.max(AGAIN.baseMs, backoffMs(entry.misses + 1, AGAIN, random()));
-      entry.problem = causes(error);
-      report(name, `got no certificate: ${entry.problem}`, false);
-    }
-  };
-
+  /** Returns how long to wait, in ms. */
   const step = async (): Promise<number> => {
-    const changes = [await readOwn(), await readStored()];
-    if (changes.includes(true)) onChange();
-    const name = dueName();
-    if (name !== undefined) {
-      await order(name);
-      return 0;
-    }
-    const nowMs = unixMs();
-    const nextMs = [...acme.values()].flatMap(({ facts, notBeforeMs }) =>
-      ports.issue === undefined
-        ? []
-        : [Math.max(notBeforeMs, facts === undefined ? nowMs : renewalMs(facts)) - nowMs],
+    const tls = [...wanted.values()];
+    const isNew = await own.read(new Set(tls.filter((one) => one !== "acme")));
+    const isFound = await acme.read(
+      new Set([...wanted].flatMap(([name, one]) => (one === "acme" ? [name] : []))),
     );
-    return Math.max(100, Math.min(LOOK_MS, ...nextMs));
+    if (isNew || isFound) onChange();
+    const name = acme.due();
+    if (name === undefined) return Math.max(100, Math.min(LOOK_MS, acme.nextMs()));
+    await acme.order(name);
+    return 0;
   };
 
   return {
     list() {
-      const named = Map.groupBy(
-        [...wanted].flatMap(([name, tls]) => {
-          if (tls === "acme") {
-            const entry = acme.get(name);
-            return good(entry)
-              ? [{ file: certificateFile("acme", name), pem: entry?.pem ?? "", name }]
-              : [];
-          }
-          const entry = own.get(tls);
-          return entry?.pem === undefined
-            ? []
-            : [{ file: certificateFile("own", tls), pem: entry.pem, name }];
-        }),
-        ({ file }) => file,
-      );
-      const certificates = [...named].map(
+      const usable = [...wanted].flatMap(([name, tls]) => {
+        const { file, entry } = ofName(name, tls);
+        const isGood =
+          entry?.pem !== undefined && (tls !== "acme" || (entry.facts?.untilMs ?? 0) > unixMs());
+        return isGood ? [{ file, pem: entry.pem ?? "", name }] : [];
+      });
+      const certificates = [...Map.groupBy(usable, ({ file }) => file)].map(
         ([file, of]): Certificate => ({
           file,
           pem: of[0]?.pem ?? "",
@@ -208,10 +117,7 @@ export function certificateKeeper({
     look(hosts) {
       const next = new Map(
         hosts
-          .filter(
-            ({ listen, options }) =>
-              listen === TLS_PORT && options.tls !== "off" && options.tls !== "self",
-          )
+          .filter(({ listen, options }) => listen === TLS_PORT && !NO_CERTIFICATE.has(options.tls))
           .map(({ name, options }) => [name, options.tls]),
       );
       if (JSON.stringify([...next]) === JSON.stringify([...wanted])) return;
@@ -219,11 +125,8 @@ export function certificateKeeper({
       bell.ring();
     },
     async run(stop) {
-      fallback = {
-        file: certificateFile("self", "default"),
-        pem: await ports.selfSigned(),
-        names: [],
-      };
+      const pem = await ports.selfSigned();
+      fallback = { file: certificateFile("self", "default"), pem: tidyPem(pem), names: [] };
       onChange();
       while (!stop.aborted) {
         const waitMs = await step();
@@ -235,19 +138,123 @@ export function certificateKeeper({
       }
     },
     standing: () =>
-      [...wanted].map(([name, tls]) => {
-        const entry = tls === "acme" ? acme.get(name) : own.get(tls);
-        const isGood = entry?.pem !== undefined;
-        return {
-          name,
-          from: !isGood ? "self-signed" : tls === "acme" ? "acme" : "own",
-          untilMs: entry?.facts?.untilMs ?? 0,
-          ...(tls === "acme" && entry?.facts && { renewalMs: renewalMs(entry.facts) }),
-          ...(entry?.problem !== undefined && { problem: entry.problem }),
-        };
-      }),
+      [...wanted].map(([name, tls]) => standingOf(name, tls, ofName(name, tls).entry)),
   };
 }
 
-const KINDS = new Set(["acme", "self", "off"]);
+/** A name with one of these needs none of its own. */
+const NO_CERTIFICATE: ReadonlySet<string> = new Set(["off", "self"]);
+
 const newEntry = (): Entry => ({ misses: 0, notBeforeMs: 0 });
+
+function standingOf(name: string, tls: string, entry: Entry | undefined): CertificateStanding {
+  const kind = tls === "acme" ? "acme" : "own";
+  return {
+    name,
+    from: entry?.pem === undefined ? "self-signed" : kind,
+    untilMs: entry?.facts?.untilMs ?? 0,
+    ...(kind === "acme" && entry?.facts && { renewalMs: renewalMs(entry.facts) }),
+    ...(entry?.problem !== undefined && { problem: entry.problem }),
+  };
+}
+
+/** Takes the text over where it is a certificate, and one for the name; whether it is another than before. */
+function take(entry: Entry, pem: string, name: string | undefined): boolean {
+  const tidy = tidyPem(pem);
+  const facts = readCertificate(tidy);
+  if (typeof facts === "string") {
+    entry.problem = facts;
+    return false;
+  }
+  if (name !== undefined && !facts.isFor(name)) {
+    entry.problem = `the certificate is not for ${name}`;
+    return false;
+  }
+  delete entry.problem;
+  const isNew = entry.pem !== tidy;
+  entry.pem = tidy;
+  entry.facts = facts;
+  return isNew;
+}
+
+/** The operator's own, by their names. One that can't be read any more stays as it was. */
+function ownCertificates({ ports }: Pick<Options, "ports">) {
+  const entries = new Map<string, Entry>();
+  return {
+    entry: (name: string) => entries.get(name),
+    /** Whether one of them is new or has changed. */
+    async read(names: ReadonlySet<string>): Promise<boolean> {
+      for (const name of entries.keys()) if (!names.has(name)) entries.delete(name);
+      let isChanged = false;
+      for (const name of names) {
+        const entry = entries.get(name) ?? newEntry();
+        entries.set(name, entry);
+        const pem = await ports.own(name);
+        if (pem === undefined) {
+          entry.problem = `there is no certificate ${name} among your own (--certificates)`;
+        } else if (take(entry, pem, undefined)) isChanged = true;
+      }
+      return isChanged;
+    },
+  };
+}
+
+/** Those of the authority, by host name. */
+function acmeCertificates({ ports, unixMs, random, onChange, report }: Options) {
+  const entries = new Map<string, Entry>();
+  const { issue } = ports;
+  const dueMs = ({ facts, notBeforeMs }: Entry): number =>
+    Math.max(notBeforeMs, facts === undefined ? 0 : renewalMs(facts));
+
+  return {
+    entry: (name: string) => entries.get(name),
+    /** Whether one was got before, for a name that is new. */
+    async read(names: ReadonlySet<string>): Promise<boolean> {
+      for (const name of entries.keys()) if (!names.has(name)) entries.delete(name);
+      let isFound = false;
+      for (const name of names) {
+        if (entries.has(name)) continue;
+        const entry = newEntry();
+        entries.set(name, entry);
+        const pem = await ports.stored(certificateFile("acme", name));
+        if (pem !== undefined && take(entry, pem, name)) isFound = true;
+        if (issue === undefined) entry.problem ??= "proxy.tls=acme needs --acme";
+      }
+      return isFound;
+    },
+    /** The name whose certificate is to be got now; the one that waits longest first. */
+    due(): string | undefined {
+      if (issue === undefined) return undefined;
+      const due = [...entries].filter(([, entry]) => dueMs(entry) <= unixMs());
+      return due.toSorted(([, a], [, b]) => dueMs(a) - dueMs(b))[0]?.[0];
+    },
+    /** In how many ms the next one is due. */
+    nextMs: (): number =>
+      issue === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.min(
+            Number.POSITIVE_INFINITY,
+            ...[...entries.values()].map((entry) => dueMs(entry) - unixMs()),
+          ),
+    async order(name: string): Promise<void> {
+      const entry = entries.get(name);
+      if (entry === undefined || issue === undefined) return;
+      try {
+        const pem = await issue(name);
+        if (!take(entry, pem, name)) {
+          throw new Error(entry.problem ?? "the authority gave the same certificate again");
+        }
+        await ports.store(certificateFile("acme", name), entry.pem ?? pem);
+        entry.misses = 0;
+        report(name, "has a new certificate", true);
+        onChange();
+      } catch (error) {
+        entry.misses += 1;
+        const pauseMs = Math.max(AGAIN.baseMs, backoffMs(entry.misses + 1, AGAIN, random()));
+        entry.notBeforeMs = unixMs() + pauseMs;
+        entry.problem = causes(error);
+        report(name, `got no certificate: ${entry.problem}`, false);
+      }
+    },
+  };
+}

@@ -38,7 +38,7 @@ export interface LookPorts {
  * serves (see `virtualHosts`).
  */
 export function look({
-  ports: { inspect, taskOf },
+  ports,
   lives,
   rules,
 }: {
@@ -47,43 +47,17 @@ export function look({
   readonly rules: LabelRules;
 }): (id: ContainerId) => Promise<Seen> {
   const wasHealthy = new Set<ContainerId>();
-
-  const reach = async (
-    container: Container,
-    wanted: string | undefined,
-  ): Promise<
-    { readonly address: string } | { readonly reason: string; readonly isPending: boolean }
-  > => {
-    let answer = addressOf(container, wanted);
-    if (answer.kind === "shared") {
-      const other = asContainerId(answer.container);
-      const shared = other === undefined ? undefined : await inspect(other);
-      if (shared === undefined)
-        return { reason: "the container whose network it shares is gone", isPending: true };
-      answer = addressOf(shared, wanted);
-    }
-    switch (answer.kind) {
-      case "address":
-        return { address: answer.address };
-      case "problem":
-        return { reason: answer.problem, isPending: false };
-      case "shared":
-        return {
-          reason: "it shares the network of a container that shares another's",
-          isPending: false,
-        };
-      case "unknown":
-        return fromTask(await taskOf(container.id), container.id);
-    }
-  };
+  /** It lasts as long as the container's process: an ECS agent that is away for a moment takes nobody's address. */
+  const addresses = new Map<ContainerId, string>();
 
   return async (id) => {
     const heard = lives.heard();
-    const container = await inspect(id);
+    const container = await ports.inspect(id);
     const { life, againInMs } = lives.see(id, container, heard);
     const again = againInMs !== undefined && { againInMs };
     if (container === undefined || life === "dead") {
       wasHealthy.delete(id);
+      addresses.delete(id);
       return {
         ...(container && { container }),
         life,
@@ -108,8 +82,10 @@ export function look({
         ...(ask.dnsNames.length === 0 && { reason: "its labels name nothing that can be served" }),
       };
     }
-    const found = await reach(container, container.labels.get("proxy.network"));
-    if ("reason" in found) {
+    const found = await reach(container, ports);
+    if ("address" in found) addresses.set(id, found.address);
+    const address = "address" in found ? found.address : found.isPending && addresses.get(id);
+    if ("reason" in found && !address) {
       return {
         ...base,
         claims: [],
@@ -118,8 +94,39 @@ export function look({
         ...(found.isPending && { againInMs: AGAIN_MS }),
       };
     }
-    return { ...base, dnsNames, ...claimsOf(container, found.address, state, ask, rules) };
+    return { ...base, dnsNames, ...claimsOf(container, address || "", state, ask, rules) };
   };
+}
+
+/** Where the container is reached; asks the ECS agent only where Docker does not know. */
+async function reach(
+  container: Container,
+  { inspect, taskOf }: LookPorts,
+): Promise<
+  { readonly address: string } | { readonly reason: string; readonly isPending: boolean }
+> {
+  const wanted = container.labels.get("proxy.network");
+  let answer = addressOf(container, wanted);
+  if (answer.kind === "shared") {
+    const other = asContainerId(answer.container);
+    const shared = other === undefined ? undefined : await inspect(other);
+    if (shared === undefined)
+      return { reason: "the container whose network it shares is gone", isPending: true };
+    answer = addressOf(shared, wanted);
+  }
+  switch (answer.kind) {
+    case "address":
+      return { address: answer.address };
+    case "problem":
+      return { reason: answer.problem, isPending: false };
+    case "shared":
+      return {
+        reason: "it shares the network of a container that shares another's",
+        isPending: false,
+      };
+    case "unknown":
+      return fromTask(await taskOf(container.id), container.id);
+  }
 }
 
 function stateOf(life: Life, wasHealthy: boolean): Claim["state"] | undefined {

@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { Fatal } from "../../lib/kit/failure.ts";
-import { asProxyHost, type ProxyHost } from "../../lib/route53/proxy-identifier.ts";
-import type { Surroundings } from "../process/surroundings.ts";
-import type { ProxyConfig } from "./config.ts";
-import { type Dns, dns } from "./dns.ts";
-import type { Edges } from "./edges.ts";
+import { Fatal } from "../../../lib/kit/failure.ts";
+import { asProxyHost, type ProxyHost } from "../../../lib/route53/proxy-identifier.ts";
+import type { Surroundings } from "../../process/surroundings.ts";
+import type { ProxyConfig } from "../config.ts";
+import type { Edges } from "../edges.ts";
+import { type Dns, dns } from "./zones.ts";
 
 const HOST_FILE = "host";
 
-/** What keeps this host's records, once it is known who and where this host is. Throws `Fatal` where it has no address. */
+/** What keeps this host's records, once it is known who and where this host is. Undefined without
+ * `--route53`. Throws `Fatal` where it has no address. */
 export async function dnsOf(
   config: ProxyConfig,
   {
@@ -20,7 +21,8 @@ export async function dnsOf(
     readonly surroundings: Pick<Surroundings, "clock" | "random" | "log" | "env">;
     readonly say: (text: string) => void;
   },
-): Promise<Dns> {
+): Promise<Dns | undefined> {
+  if (!config.route53) return undefined;
   const address = await addressOf(config, edges);
   const { host, region } = await hostOf(config, edges, surroundings.env);
   surroundings.log.info("keeps records of this host in Route 53", { address, host });
