@@ -97,6 +97,10 @@ export const modes: readonly Mode[] = [
     config: () => import("./kube/config.ts"),
     run: async () => (await import("./kube/mode.ts")).kube,
   }),
+  mode("proxy", "serves this host's labelled containers by name, with DNS and certificates", {
+    config: () => import("./proxy/config.ts"),
+    run: async () => (await import("./proxy/mode.ts")).proxy,
+  }),
   mode(
     "sandbox",
     "shows a mode at work against stand-ins for AWS, on this machine alone",

@@ -31,4 +31,6 @@ export interface Container {
   readonly addresses6: readonly string[];
   /** Why the engine's description of it can't be read; then the rest says nothing. */
   readonly unreadable?: string;
+  /** The IPv4 address in each of its own networks, by the network's name. */
+  readonly networks?: ReadonlyMap<string, string>;
 }

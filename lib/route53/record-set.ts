@@ -1,4 +1,4 @@
-export const recordTypes = ["A", "AAAA", "SRV"] as const;
+export const recordTypes = ["A", "AAAA", "SRV", "TXT"] as const;
 export type RecordType = (typeof recordTypes)[number];
 
 /** One record set of ours, weighted or, without a weight, a multivalue answer. What Route 53 calls it: facts in `ResourceRecordSet` of its API reference. */

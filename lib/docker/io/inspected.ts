@@ -102,5 +102,10 @@ export function containerOf(id: ContainerId, seen: z.output<typeof Inspected>): 
     addresses6: Object.values(seen.NetworkSettings?.Networks ?? {}).flatMap(
       ({ GlobalIPv6Address }) => GlobalIPv6Address || [],
     ),
+    networks: new Map(
+      Object.entries(seen.NetworkSettings?.Networks ?? {}).flatMap(([network, of]) =>
+        of.IPAddress ? [[network, of.IPAddress] as const] : [],
+      ),
+    ),
   };
 }
