@@ -144,7 +144,7 @@ function leadsNowhere(value: string): boolean {
   const { hostname } = new URL(`http://[${value}]`);
   // As a URL writes it, an address is shortened, in lower case, and in brackets.
   return (
-    /^\[(::1?\]|::ffff:|fe[89ab]|ff)/.test(hostname) ||
+    /^\[(::1?\]|::ffff:|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/.test(hostname) ||
     /^\[::[0-9a-f]{1,4}(:[0-9a-f]{1,4})?\]$/.test(hostname)
   );
 }
