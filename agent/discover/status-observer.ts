@@ -3,10 +3,14 @@ import { engineCheck } from "../../lib/docker/flow/engine-check.ts";
 import { causes } from "../../lib/kit/failure.ts";
 import { overdueAfter } from "../../lib/route53/overdue.ts";
 import type { ChangeState } from "../host/state.ts";
-import { lazyMetrics } from "../page/lazy-metrics.ts";
+import { type LazyMetrics, lazyMetrics } from "../page/lazy-metrics.ts";
 import type { Metrics } from "../page/metrics.ts";
 import type { StatusAddress } from "../page/status-address.ts";
-import { type StatusServer, statusServer } from "../page/status-server.ts";
+import {
+  type StatusServer,
+  type StatusServerOptions,
+  statusServer,
+} from "../page/status-server.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { version } from "../process/version.ts";
 import type { DiscoverConfig } from "./config.ts";
@@ -15,7 +19,16 @@ import { problemsOf } from "./health.ts";
 import { type MetricName, metricTable } from "./metrics.ts";
 import type { Observer } from "./observer.ts";
 import { page } from "./page/page.ts";
-import { type Observation, observation } from "./status-model.ts";
+import { type StatusModel, statusModel } from "./status-model.ts";
+import {
+  fullnessOf,
+  livesOf,
+  type Snapshot,
+  skippedOf,
+  stateOf,
+  summaryOf,
+  unreadyOf,
+} from "./status-view.ts";
 
 /** The agent before this one may still hold the port for as long as its drain takes. */
 const BIND_AGAIN_MS = 1_000;
@@ -25,76 +38,35 @@ const METRICS_LATER_MS = 2_000;
 /** Follows the agent's work, and serves what it knows of it at the address. */
 export function status(
   address: StatusAddress,
-  { dryRun, patience, workers }: Pick<DiscoverConfig, "dryRun" | "patience" | "workers">,
-  { clock, log }: Pick<Surroundings, "clock" | "log">,
+  config: Pick<DiscoverConfig, "dryRun" | "patience" | "workers">,
+  surroundings: Pick<Surroundings, "clock" | "log">,
 ): Observer {
-  const patienceMs = patience * 1000;
-  const known = observation({ clock, unixMs: Date.now, version: version(), dryRun, workers });
+  const { clock } = surroundings;
+  const { dryRun, workers } = config;
+  const patienceMs = config.patience * 1000;
+  const model = statusModel({ clock, unixMs: Date.now, version: version(), dryRun, workers });
   const counts = lazyMetrics<MetricName>(metricTable);
   let server: StatusServer | undefined;
-  let engineProblem: () => Promise<string | undefined> = async () => undefined;
+  let engineProblem: EngineProblem = async () => undefined;
 
-  const health = async (): Promise<readonly string[]> => {
-    const isStreamOpen = known.isStreamOpen();
-    const problem = isStreamOpen ? await engineProblem() : undefined;
-    return problemsOf({
-      nowMs: clock.now(),
-      patienceMs,
-      isStreamOpen,
-      engineProblem: problem,
-      standing: known.standing(),
-      lastMiss: known.lastMiss(),
-    });
-  };
-  const state = async () => known.state(await health());
-  const scrape = async () => {
-    const metrics = await counts.load();
-    setGauges(metrics, known, await health(), clock.now());
-    return metrics.text();
-  };
   const changed = () => server?.changed();
-  const count = (request: Request): void => {
-    counts.count((metrics) => countRequest(metrics, request));
-    known.asked(request);
-    changed();
-  };
-  const outside = counted({ clock, asked: count, read: known.read });
-
-  const bind = async (stop: AbortSignal): Promise<StatusServer | undefined> => {
-    let isFirst = true;
-    while (!stop.aborted) {
-      try {
-        return await statusServer({
-          ...address,
-          health,
-          readiness: known.unready,
-          notes: known.notes,
-          metrics: scrape,
-          state,
-          page,
-        });
-      } catch (error) {
-        if (isFirst) {
-          log.warn(
-            `can't serve the status page at ${shown(address)}: works without it, and tries again`,
-            { statusAddress: shown(address), cause: causes(error) },
-          );
-        }
-        isFirst = false;
-        await clock.sleep(BIND_AGAIN_MS, stop).catch(() => {});
-      }
-    }
-    return undefined;
-  };
-
+  const outside = counted({
+    clock,
+    read: model.read,
+    asked(request) {
+      counts.count((metrics) => countRequest(metrics, request));
+      model.asked(request);
+      changed();
+    },
+  });
   return {
     docker(engine) {
       // Apart from what the agent itself asks: a check that fails is no request of its work.
       engineProblem = engineCheck({
         answers: engine.version,
         running: (limitMs) => engine.running(SERVICE_NAME_LABEL, limitMs),
-        knows: known.knows,
-        takenToRun: known.takenToRun,
+        knows: model.knows,
+        takenToRun: model.takenToRun,
         clock,
         listLimitMs: overdueAfter(patienceMs).overdueMs,
       });
@@ -103,21 +75,21 @@ export function status(
     ecsAgent: outside.ecsAgent,
     zone: outside.zone,
     found(what) {
-      known.found(what);
+      model.found(what);
       changed();
     },
     streamOpened() {
-      known.streamOpened();
+      model.streamOpened();
       changed();
     },
     heard(id) {
-      known.heard(id);
+      model.heard(id);
       counts.count(({ count }) => count("ecs_discovery_stream_events_total"));
       changed();
     },
-    listed: known.listed,
+    listed: model.listed,
     seen(id, seen) {
-      known.seen(id, seen);
+      model.seen(id, seen);
       changed();
     },
     wrote(report, why) {
@@ -125,7 +97,7 @@ export function status(
         const { length } = report.changes;
         counts.count(({ observe }) => observe("ecs_discovery_batch_changes", length));
       }
-      for (const change of known.wrote(report, why)) {
+      for (const change of model.wrote(report, why)) {
         counts.count((metrics) => countChange(metrics, change));
         server?.tell("change", change.seq, change);
       }
@@ -137,15 +109,87 @@ export function status(
         .sleep(METRICS_LATER_MS, stop)
         .then(counts.load)
         .catch(() => {});
-      server = await bind(stop);
+      const answers = answersOf(model, counts, patienceMs, () => engineProblem());
+      server = await bind(address, answers, surroundings, stop);
       if (server === undefined) return;
-      log.info("the status page is served", { url: server.url });
+      surroundings.log.info("the status page is served", { url: server.url });
       if (!stop.aborted) {
         await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
       }
       await server.close();
     },
   };
+}
+
+/** What a check of the engine found wrong. */
+type EngineProblem = () => Promise<string | undefined>;
+type Answers = Pick<StatusServerOptions, "health" | "readiness" | "notes" | "metrics" | "state">;
+
+/** What the server says; each answer is made of one snapshot. */
+function answersOf(
+  { snapshot }: StatusModel,
+  counts: LazyMetrics<MetricName>,
+  patienceMs: number,
+  engineProblem: EngineProblem,
+): Answers {
+  const judged = async (): Promise<{ now: Snapshot; problems: readonly string[] }> => {
+    const isOpen = () => snapshot().memory.stream.open;
+    const problem = isOpen() ? await engineProblem() : undefined;
+    const now = snapshot();
+    const { memory, standing, nowMs } = now;
+    const problems = problemsOf({
+      nowMs,
+      patienceMs,
+      isStreamOpen: memory.stream.open,
+      engineProblem: problem,
+      standing,
+      lastMiss: memory.lastMiss,
+    });
+    return { now, problems };
+  };
+  return {
+    health: async () => (await judged()).problems,
+    readiness() {
+      const { memory, standing } = snapshot();
+      return unreadyOf(memory, standing);
+    },
+    notes: () => snapshot().memory.notes(),
+    async state() {
+      const { now, problems } = await judged();
+      return stateOf(now, problems);
+    },
+    async metrics() {
+      const metrics = await counts.load();
+      const { now, problems } = await judged();
+      setGauges(metrics, now, problems);
+      return metrics.text();
+    },
+  };
+}
+
+/** The server, as soon as the address is free; undefined where the stop came first. */
+async function bind(
+  address: StatusAddress,
+  answers: Answers,
+  { clock, log }: Pick<Surroundings, "clock" | "log">,
+  stop: AbortSignal,
+): Promise<StatusServer | undefined> {
+  let isFirst = true;
+  while (!stop.aborted) {
+    try {
+      return await statusServer({ ...address, ...answers, page });
+    } catch (error) {
+      if (isFirst) {
+        log.warn(
+          `can't serve the status page at ${shown(address)}: works without it, and tries again`,
+          { statusAddress: shown(address), cause: causes(error) },
+        );
+      }
+      isFirst = false;
+      await clock.sleep(BIND_AGAIN_MS, stop).catch(() => {});
+    }
+  }
+  return undefined;
 }
 
 type Figures = Metrics<MetricName>;
@@ -173,16 +217,12 @@ function countRequest(figures: Figures, { system, operation, result, seconds }: 
   }
 }
 
-/** What is a state and no sum is looked up when it is asked for. */
-function setGauges(
-  { set, setEach }: Figures,
-  known: Observation,
-  problems: readonly string[],
-  nowMs: number,
-): void {
-  const { agent, owner, zone, health, flow } = known.summary(problems);
-  const { fullest, nearlyFull } = known.fullness();
-  const overdueSinceMs = known.standing()?.overdueSinceMs ?? nowMs;
+/** Gauges are read at scrape time; counters and histograms are kept as things happen. */
+function setGauges({ set, setEach }: Figures, now: Snapshot, problems: readonly string[]): void {
+  const { memory, standing, nowMs } = now;
+  const { agent, owner, zone, health, flow } = summaryOf(now, problems);
+  const { fullest, nearlyFull } = fullnessOf(memory.groups);
+  const overdueSinceMs = standing?.overdueSinceMs ?? nowMs;
   set("ecs_discovery_info", 1, {
     version: agent.version,
     container_instance: owner?.instance ?? "",
@@ -192,8 +232,8 @@ function setGauges(
   set("ecs_discovery_healthy", Number(health.ok));
   set("ecs_discovery_ready", Number(health.ready));
   set("ecs_discovery_stream_open", Number(flow.stream.open));
-  setEach("ecs_discovery_containers", "state", known.lives());
-  setEach("ecs_discovery_containers_skipped", "reason", known.skipped());
+  setEach("ecs_discovery_containers", "state", livesOf(memory.rows));
+  setEach("ecs_discovery_containers_skipped", "reason", skippedOf(memory.rows));
   set("ecs_discovery_queue_length", flow.queue.waiting);
   set("ecs_discovery_queue_working", flow.queue.working);
   set("ecs_discovery_records_desired", flow.records.desired);
