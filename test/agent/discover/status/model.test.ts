@@ -1,21 +1,29 @@
 import { describe, expect, it } from "@jest/globals";
-import { statusModel } from "../../../agent/discover/status-model.ts";
+import { statusModel } from "../../../../agent/discover/status/model.ts";
 import {
   fullnessOf,
   livesOf,
   skippedOf,
   stateOf,
   unreadyOf,
-} from "../../../agent/discover/status-view.ts";
-import { State } from "../../../agent/host/state.ts";
-import type { Desired } from "../../../lib/discovery/desired.ts";
-import type { Life } from "../../../lib/docker/life.ts";
-import { Unavailable } from "../../../lib/kit/failure.ts";
-import type { Waiting } from "../../../lib/route53/flow/zone-writer.ts";
-import type { Published } from "../../../lib/route53/plan.ts";
-import { keyOf, type RecordKey, type RecordSet } from "../../../lib/route53/record-set.ts";
-import { container, containerId, del, owner, record, upsert, ZONE } from "../../support/build.ts";
-import { fakeClock } from "../../support/fake-clock.ts";
+} from "../../../../agent/discover/status/view.ts";
+import { State } from "../../../../agent/host/state.ts";
+import type { Desired } from "../../../../lib/discovery/desired.ts";
+import type { Life } from "../../../../lib/docker/life.ts";
+import { Unavailable } from "../../../../lib/kit/failure.ts";
+import type { Waiting } from "../../../../lib/route53/flow/zone-writer.ts";
+import type { Published } from "../../../../lib/route53/plan.ts";
+import { keyOf, type RecordKey, type RecordSet } from "../../../../lib/route53/record-set.ts";
+import {
+  container,
+  containerId,
+  del,
+  owner,
+  record,
+  upsert,
+  ZONE,
+} from "../../../support/build.ts";
+import { fakeClock } from "../../../support/fake-clock.ts";
 
 const BOOT_MS = 1_795_000_000_000;
 

@@ -1,25 +1,27 @@
-import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
-import { engineCheck } from "../../lib/docker/flow/engine-check.ts";
-import { causes } from "../../lib/kit/failure.ts";
-import { overdueAfter } from "../../lib/route53/overdue.ts";
-import type { ChangeState } from "../host/state.ts";
-import { type LazyMetrics, lazyMetrics } from "../page/lazy-metrics.ts";
-import type { Metrics } from "../page/metrics.ts";
-import type { StatusAddress } from "../page/status-address.ts";
+import { SERVICE_NAME_LABEL } from "../../../lib/discovery/labels.ts";
+import { engineCheck } from "../../../lib/docker/flow/engine-check.ts";
+import type { DockerEngine } from "../../../lib/docker/io/engine.ts";
+import { causes } from "../../../lib/kit/failure.ts";
+import type { Clock } from "../../../lib/kit/flow/clock.ts";
+import { overdueAfter } from "../../../lib/route53/overdue.ts";
+import type { ChangeState } from "../../host/state.ts";
+import { type LazyMetrics, lazyMetrics } from "../../page/lazy-metrics.ts";
+import type { Metrics } from "../../page/metrics.ts";
+import type { StatusAddress } from "../../page/status-address.ts";
 import {
   type StatusServer,
   type StatusServerOptions,
   statusServer,
-} from "../page/status-server.ts";
-import type { Surroundings } from "../process/surroundings.ts";
-import { version } from "../process/version.ts";
-import type { DiscoverConfig } from "./config.ts";
+} from "../../page/status-server.ts";
+import type { Surroundings } from "../../process/surroundings.ts";
+import { version } from "../../process/version.ts";
+import type { DiscoverConfig } from "../config.ts";
+import type { Observer } from "../observer.ts";
+import { page } from "../page/page.ts";
 import { counted, type Request } from "./count-requests.ts";
 import { problemsOf } from "./health.ts";
 import { type MetricName, metricTable } from "./metrics.ts";
-import type { Observer } from "./observer.ts";
-import { page } from "./page/page.ts";
-import { type StatusModel, statusModel } from "./status-model.ts";
+import { type StatusModel, statusModel } from "./model.ts";
 import {
   fullnessOf,
   livesOf,
@@ -28,7 +30,7 @@ import {
   stateOf,
   summaryOf,
   unreadyOf,
-} from "./status-view.ts";
+} from "./view.ts";
 
 /** The agent before this one may still hold the port for as long as its drain takes. */
 const BIND_AGAIN_MS = 1_000;
@@ -62,14 +64,7 @@ export function status(
   return {
     docker(engine) {
       // Apart from what the agent itself asks: a check that fails is no request of its work.
-      engineProblem = engineCheck({
-        answers: engine.version,
-        running: (limitMs) => engine.running(SERVICE_NAME_LABEL, limitMs),
-        knows: model.knows,
-        takenToRun: model.takenToRun,
-        clock,
-        listLimitMs: overdueAfter(patienceMs).overdueMs,
-      });
+      engineProblem = checkOf(engine, model, clock, patienceMs);
       return outside.docker(engine);
     },
     ecsAgent: outside.ecsAgent,
@@ -123,6 +118,22 @@ export function status(
 
 /** What a check of the engine found wrong. */
 type EngineProblem = () => Promise<string | undefined>;
+
+const checkOf = (
+  engine: DockerEngine,
+  { knows, takenToRun }: StatusModel,
+  clock: Clock,
+  patienceMs: number,
+): EngineProblem =>
+  engineCheck({
+    answers: engine.version,
+    running: (limitMs) => engine.running(SERVICE_NAME_LABEL, limitMs),
+    knows,
+    takenToRun,
+    clock,
+    listLimitMs: overdueAfter(patienceMs).overdueMs,
+  });
+
 type Answers = Pick<StatusServerOptions, "health" | "readiness" | "notes" | "metrics" | "state">;
 
 /** What the server says; each answer is made of one snapshot. */

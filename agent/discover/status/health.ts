@@ -1,5 +1,5 @@
-import type { Standing } from "../../lib/route53/flow/zone-writer.ts";
-import { overdueAfter } from "../../lib/route53/overdue.ts";
+import type { Standing } from "../../../lib/route53/flow/zone-writer.ts";
+import { overdueAfter } from "../../../lib/route53/overdue.ts";
 
 /** What health follows from; moments in the clock's ms. */
 export interface HealthInputs {

@@ -1,11 +1,11 @@
-import type { Desired } from "../../lib/discovery/desired.ts";
-import type { DesiredTable } from "../../lib/discovery/flow/desired-table.ts";
-import type { Seen } from "../../lib/discovery/flow/look.ts";
-import type { ContainerId } from "../../lib/docker/container.ts";
-import type { WorkQueue } from "../../lib/kit/flow/work-queue.ts";
-import type { ZoneWriter } from "../../lib/route53/flow/zone-writer.ts";
-import type { Group } from "../../lib/route53/group.ts";
-import type { ChangeState, State } from "../host/state.ts";
+import type { Desired } from "../../../lib/discovery/desired.ts";
+import type { DesiredTable } from "../../../lib/discovery/flow/desired-table.ts";
+import type { Seen } from "../../../lib/discovery/flow/look.ts";
+import type { ContainerId } from "../../../lib/docker/container.ts";
+import type { WorkQueue } from "../../../lib/kit/flow/work-queue.ts";
+import type { ZoneWriter } from "../../../lib/route53/flow/zone-writer.ts";
+import type { Group } from "../../../lib/route53/group.ts";
+import type { ChangeState, State } from "../../host/state.ts";
 
 /** The parts whose own state is asked for, not followed: what they say is true at that moment. */
 export interface Parts {
@@ -44,7 +44,7 @@ export interface Row {
 }
 
 /** A failure, and how often it came. */
-export interface Trouble {
+interface Trouble {
   readonly from: string;
   readonly message: string;
   readonly firstMs: number;

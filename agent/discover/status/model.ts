@@ -1,13 +1,13 @@
-import type { Seen } from "../../lib/discovery/flow/look.ts";
-import { type ContainerId, shortId } from "../../lib/docker/container.ts";
-import { causes as causeTexts } from "../../lib/kit/failure.ts";
-import type { Clock } from "../../lib/kit/flow/clock.ts";
-import type { WriterReport } from "../../lib/route53/flow/zone-writer.ts";
-import type { Group } from "../../lib/route53/group.ts";
-import type { Change } from "../../lib/route53/plan.ts";
-import type { ChangeState } from "../host/state.ts";
+import type { Seen } from "../../../lib/discovery/flow/look.ts";
+import { type ContainerId, shortId } from "../../../lib/docker/container.ts";
+import { causes as causeTexts } from "../../../lib/kit/failure.ts";
+import type { Clock } from "../../../lib/kit/flow/clock.ts";
+import type { WriterReport } from "../../../lib/route53/flow/zone-writer.ts";
+import type { Group } from "../../../lib/route53/group.ts";
+import type { Change } from "../../../lib/route53/plan.ts";
+import type { ChangeState } from "../../host/state.ts";
+import type { Why } from "../decision-log.ts";
 import type { Request } from "./count-requests.ts";
-import type { Why } from "./decision-log.ts";
 import {
   type About,
   type Host,
@@ -17,8 +17,8 @@ import {
   type Parts,
   type Writer,
   type ZoneFacts,
-} from "./status-memory.ts";
-import { type Snapshot, shown } from "./status-view.ts";
+} from "./memory.ts";
+import { type Snapshot, shown } from "./view.ts";
 
 const MOST_CHANGES = 50;
 const MOST_ERRORS = 20;

@@ -1,21 +1,21 @@
-import type { ContainerId } from "../../lib/docker/container.ts";
-import type { Standing } from "../../lib/route53/flow/zone-writer.ts";
-import { GROUP_WARNING } from "../../lib/route53/group.ts";
+import type { ContainerId } from "../../../lib/docker/container.ts";
+import type { Standing } from "../../../lib/route53/flow/zone-writer.ts";
+import { GROUP_WARNING } from "../../../lib/route53/group.ts";
 import {
   keyOf,
   type RecordKey,
   type RecordSet,
   recordTypes,
-} from "../../lib/route53/record-set.ts";
-import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
+} from "../../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../../lib/route53/set-identifier.ts";
 import {
   type ContainerState,
   type RecordSetState,
   STATE_SCHEMA_VERSION,
   type State,
-} from "../host/state.ts";
-import { EVERYDAY } from "./decision-log.ts";
-import type { Memory, Moment, Row } from "./status-memory.ts";
+} from "../../host/state.ts";
+import { EVERYDAY } from "../decision-log.ts";
+import type { Memory, Moment, Row } from "./memory.ts";
 
 /** The memory at one moment, with how the writer stands: asking it is dear, so it is asked once. */
 export interface Snapshot {

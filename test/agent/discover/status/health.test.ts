@@ -1,9 +1,9 @@
 import { describe, expect, it, test } from "@jest/globals";
-import { type HealthInputs, problemsOf } from "../../../agent/discover/health.ts";
-import { statusAddress } from "../../../agent/page/status-address.ts";
-import type { Waiting } from "../../../lib/route53/flow/zone-writer.ts";
-import { overdueAfter } from "../../../lib/route53/overdue.ts";
-import { record, upsert } from "../../support/build.ts";
+import { type HealthInputs, problemsOf } from "../../../../agent/discover/status/health.ts";
+import { statusAddress } from "../../../../agent/page/status-address.ts";
+import type { Waiting } from "../../../../lib/route53/flow/zone-writer.ts";
+import { overdueAfter } from "../../../../lib/route53/overdue.ts";
+import { record, upsert } from "../../../support/build.ts";
 
 const waits: Waiting = { change: upsert(record(1)) };
 const refused: Waiting = {
