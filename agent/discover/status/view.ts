@@ -55,6 +55,7 @@ export function summaryOf(
 ): Summary {
   const { about, startedMs, host, zone, parts, stream, requests, acceptedMs } = memory;
   const unready = unreadyOf(memory, standing);
+  const notes = [...memory.notes()];
   const waiting = standing?.waiting ?? [];
   return {
     schemaVersion: STATE_SCHEMA_VERSION,
@@ -70,7 +71,7 @@ export function summaryOf(
       ok: problems.length === 0,
       ready: unready.length === 0,
       problems: [...problems, ...unready],
-      notes: [...memory.notes()],
+      ...(notes.length > 0 && { notes }),
     },
     flow: {
       stream: {
