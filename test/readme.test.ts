@@ -3,7 +3,7 @@ import { expect, it, test } from "@jest/globals";
 import { onOff, wholeNumber } from "../agent/cli/flags.ts";
 import { flags as deregister } from "../agent/deregister/config.ts";
 import { flags as discover } from "../agent/discover/config.ts";
-import { metricTable } from "../agent/discover/metrics.ts";
+import { metricTable } from "../agent/discover/status/metrics.ts";
 import { flags as doctor } from "../agent/doctor/config.ts";
 import { flags as plan } from "../agent/plan/config.ts";
 import { flags as sandbox } from "../agent/sandbox/config.ts";

@@ -44,36 +44,20 @@ const SOURCES: Readonly<Record<Extract<Desired, { kind: "serve" }>["source"], st
 /** Tells of something at once, or, of the same again, summed up; see `summed`. */
 export type SumUp = (what: string, tell: (again: Again | undefined) => void) => void;
 
-export function decisionLog(
-  log: Log,
-  {
-    dryRun,
-    allUnhealthy,
-    zoneName,
-    sumUp,
-  }: Pick<DiscoverConfig, "dryRun" | "allUnhealthy"> & {
-    readonly zoneName: string;
-    readonly sumUp: SumUp;
-  },
-): DecisionLog {
+interface Settings extends Pick<DiscoverConfig, "dryRun" | "allUnhealthy"> {
+  readonly zoneName: string;
+  readonly sumUp: SumUp;
+}
+
+export function decisionLog(log: Log, settings: Settings): DecisionLog {
+  return { ...looksLog(log), ...changesLog(log, settings), ...healthLog(log, settings) };
+}
+
+/** What is said of containers: each thing once, until it is another. */
+function looksLog(log: Log): Pick<DecisionLog, "seen" | "skipped"> {
   const told = new Map<ContainerId, string>();
   const lives = new Map<ContainerId, Life>();
   const skips = new Map<string, number>();
-  let unhealthy: ReadonlySet<string> = new Set();
-
-  const about = ({ record }: Change, cause: Cause | undefined): DiscoverFields => ({
-    record: record.name,
-    service: serviceOf(record.name, zoneName),
-    type: record.type,
-    address: record.values.join(","),
-    task: parseSetIdentifier(record.setIdentifier)?.task,
-    ...(cause && {
-      container: shortId(cause.container),
-      ...(cause.name !== undefined && { name: printable(cause.name) }),
-      reason: cause.reason,
-      seconds: Math.round(cause.seconds * 1000) / 1000,
-    }),
-  });
   const why = (desired: Exclude<Desired, { kind: "serve" }>, settled: boolean) =>
     `${desired.reason}${settled ? "" : ", asked again"}`;
 
@@ -127,6 +111,26 @@ export function decisionLog(
         { ...fields, reason },
       );
     },
+    skipped: () => Object.fromEntries(skips),
+  };
+}
+
+/** What is said of the zone. */
+function changesLog(log: Log, { dryRun, zoneName, sumUp }: Settings): Pick<DecisionLog, "wrote"> {
+  const about = ({ record }: Change, cause: Cause | undefined): DiscoverFields => ({
+    record: record.name,
+    service: serviceOf(record.name, zoneName),
+    type: record.type,
+    address: record.values.join(","),
+    task: parseSetIdentifier(record.setIdentifier)?.task,
+    ...(cause && {
+      container: shortId(cause.container),
+      ...(cause.name !== undefined && { name: printable(cause.name) }),
+      reason: cause.reason,
+      seconds: Math.round(cause.seconds * 1000) / 1000,
+    }),
+  });
+  return {
     wrote(report, why) {
       switch (report.kind) {
         case "landed":
@@ -174,6 +178,13 @@ export function decisionLog(
         }
       }
     },
+  };
+}
+
+/** Names are told when the last healthy container of theirs falls ill. */
+function healthLog(log: Log, { allUnhealthy }: Settings): Pick<DecisionLog, "unhealthy"> {
+  let unhealthy: ReadonlySet<string> = new Set();
+  return {
     unhealthy(names) {
       for (const name of names) {
         if (unhealthy.has(name)) continue;
@@ -187,7 +198,6 @@ export function decisionLog(
       }
       unhealthy = new Set(names);
     },
-    skipped: () => Object.fromEntries(skips),
   };
 }
 

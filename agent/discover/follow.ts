@@ -25,8 +25,8 @@ export interface Follow {
 }
 
 export function follow(run: Run, host: Host, looks: Looks): Follow {
-  const { config, clock, random, log, observed, end, retry } = run;
-  const { docker, agent, owner } = host;
+  const { config, clock, log, observed, end, retry } = run;
+  const { docker } = host;
   const { queue, lives, desired, causes } = looks;
   const known = lately(host.running);
   const doubt = doorbell();
@@ -95,10 +95,9 @@ export function follow(run: Run, host: Host, looks: Looks): Follow {
     async resync() {
       if (config.resync === 0) return;
       for (;;) {
-        const pauseMs = config.resync * 1000 * (0.5 + random() / 2);
-        await clock.sleep(pauseMs, end).catch(() => {});
+        await clock.sleep(config.resync * 1000 * (0.5 + run.random() / 2), end).catch(() => {});
         if (end.aborted) return;
-        await sameInstance(agent, owner);
+        await sameInstance(host.agent, host.owner);
         await renewStalled();
         doubt.ring();
       }

@@ -21,6 +21,6 @@ export async function observer(
   surroundings: Pick<Surroundings, "clock" | "log">,
 ): Promise<Observer> {
   if (config.statusAddress === undefined) return unobserved;
-  const { status } = await import("./status-observer.ts");
+  const { status } = await import("./status/serve.ts");
   return status(config.statusAddress, config, surroundings);
 }

@@ -3,7 +3,7 @@ import type { DockerEngine } from "../../lib/docker/io/engine.ts";
 import type { EcsAgent } from "../../lib/ecs/io/introspection.ts";
 import type { HostedZone } from "../../lib/route53/io/zone.ts";
 import type { DecisionLog } from "./decision-log.ts";
-import type { Host, Notes, Parts, Writer, ZoneFacts } from "./status-model.ts";
+import type { Host, Notes, Parts, Writer, ZoneFacts } from "./status/memory.ts";
 
 /** Whoever follows the agent's work without a part in it. */
 export interface Observer extends Pick<DecisionLog, "seen" | "wrote"> {

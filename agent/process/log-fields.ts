@@ -3,6 +3,9 @@
  * what an operator searches for. `timestamp`, `level` and `message` come with every line.
  */
 export const logFields = {
+  mode: "which mode starts",
+  version: "its version",
+  flags: "every flag with its value, as the process starts",
   container: "short id of the container the line is about, or whose event led to it",
   name: "that container's name",
   service: "the record's name without the zone's",

@@ -6,6 +6,7 @@ import { burst } from "./scenarios/burst.ts";
 import { churn } from "./scenarios/churn.ts";
 import { fleet } from "./scenarios/fleet.ts";
 import { footprint } from "./scenarios/footprint.ts";
+import { killed } from "./scenarios/killed.ts";
 import { lone } from "./scenarios/lone.ts";
 import { poison } from "./scenarios/poison.ts";
 import { restart } from "./scenarios/restart.ts";
@@ -15,7 +16,7 @@ import { status } from "./scenarios/status.ts";
 const { values } = parseArgs({
   options: {
     /** Letters of the scenarios to run. */
-    only: { type: "string", default: "a,b,c,d,e,f,g,h" },
+    only: { type: "string", default: "a,b,c,d,e,f,g,h,i" },
     /** A file for the results as JSON. */
     out: { type: "string" },
     /** A file for the plot. */
@@ -36,6 +37,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   f: () => fleet(seed, values.hosts.split(",").map(Number)),
   g: footprint,
   h: status,
+  i: killed,
 };
 
 const scenarios: Scenario[] = [];

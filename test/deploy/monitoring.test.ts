@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, test } from "@jest/globals";
-import { metricTable } from "../../agent/discover/metrics.ts";
+import { metricTable } from "../../agent/discover/status/metrics.ts";
 import { promtool } from "../support/promtool.ts";
 
 const path = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));

@@ -1,14 +1,29 @@
 import { describe, expect, it } from "@jest/globals";
-import { observation } from "../../../agent/discover/status-model.ts";
-import { State } from "../../../agent/host/state.ts";
-import type { Desired } from "../../../lib/discovery/desired.ts";
-import type { Life } from "../../../lib/docker/life.ts";
-import { Unavailable } from "../../../lib/kit/failure.ts";
-import type { Waiting } from "../../../lib/route53/flow/zone-writer.ts";
-import type { Published } from "../../../lib/route53/plan.ts";
-import { keyOf, type RecordKey, type RecordSet } from "../../../lib/route53/record-set.ts";
-import { container, containerId, del, owner, record, upsert, ZONE } from "../../support/build.ts";
-import { fakeClock } from "../../support/fake-clock.ts";
+import { statusModel } from "../../../../agent/discover/status/model.ts";
+import {
+  fullnessOf,
+  livesOf,
+  skippedOf,
+  stateOf,
+  unreadyOf,
+} from "../../../../agent/discover/status/view.ts";
+import { State } from "../../../../agent/host/state.ts";
+import type { Desired } from "../../../../lib/discovery/desired.ts";
+import type { Life } from "../../../../lib/docker/life.ts";
+import { Unavailable } from "../../../../lib/kit/failure.ts";
+import type { Waiting } from "../../../../lib/route53/flow/zone-writer.ts";
+import type { Published } from "../../../../lib/route53/plan.ts";
+import { keyOf, type RecordKey, type RecordSet } from "../../../../lib/route53/record-set.ts";
+import {
+  container,
+  containerId,
+  del,
+  owner,
+  record,
+  upsert,
+  ZONE,
+} from "../../../support/build.ts";
+import { fakeClock } from "../../../support/fake-clock.ts";
 
 const BOOT_MS = 1_795_000_000_000;
 
@@ -27,7 +42,7 @@ const absent = (reason: "bad-name" | "stopping" | "gone"): Desired => ({
 
 function bench() {
   const clock = fakeClock();
-  const known = observation({
+  const known = statusModel({
     clock,
     unixMs: () => BOOT_MS + clock.now(),
     version: "1.2.3",
@@ -39,6 +54,15 @@ function bench() {
   const waiting: Waiting[] = [];
   return {
     ...known,
+    // As those who ask for one thing see it.
+    unready: () => {
+      const { memory, standing } = known.snapshot();
+      return unreadyOf(memory, standing);
+    },
+    fullness: () => fullnessOf(known.snapshot().memory.groups),
+    lives: () => livesOf(known.snapshot().memory.rows),
+    skipped: () => skippedOf(known.snapshot().memory.rows),
+    lastMiss: () => known.snapshot().memory.lastMiss,
     clock,
     desired,
     published,
@@ -72,7 +96,7 @@ function bench() {
       }),
     /** As a client reads it. */
     shown: (problems: readonly string[] = []) =>
-      State.parse(JSON.parse(JSON.stringify(known.state(problems)))),
+      State.parse(JSON.parse(JSON.stringify(stateOf(known.snapshot(), problems)))),
   };
 }
 

@@ -1,8 +1,8 @@
-import type { Standing } from "../../lib/route53/flow/zone-writer.ts";
-import { overdueAfter } from "../../lib/route53/overdue.ts";
+import type { Standing } from "../../../lib/route53/flow/zone-writer.ts";
+import { overdueAfter } from "../../../lib/route53/overdue.ts";
 
 /** What health follows from; moments in the clock's ms. */
-export interface Vitals {
+export interface HealthInputs {
   readonly nowMs: number;
   readonly patienceMs: number;
   readonly isStreamOpen: boolean;
@@ -26,7 +26,7 @@ export interface Vitals {
  * | Route 53 refuses a record for what it is                                   | yes  |
  * | a container has no record for a reason of its own                          | yes  |
  */
-export function problemsOf(vitals: Vitals): readonly string[] {
+export function problemsOf(vitals: HealthInputs): readonly string[] {
   const { nowMs, patienceMs, isStreamOpen, engineProblem, standing, lastMiss } = vitals;
   const problems: string[] = [];
   if (!isStreamOpen) problems.push("Docker's event stream is not open");

@@ -1,4 +1,4 @@
-import type { Metric } from "../page/metrics.ts";
+import type { Metric } from "../../page/metrics.ts";
 
 /** From the lone change to a throttled fleet of a thousand hosts. */
 const EVENT_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];

@@ -1,9 +1,9 @@
-import type { DockerEngine } from "../../lib/docker/io/engine.ts";
-import type { EcsAgent } from "../../lib/ecs/io/introspection.ts";
-import { Unavailable } from "../../lib/kit/failure.ts";
-import type { Clock } from "../../lib/kit/flow/clock.ts";
-import type { Group } from "../../lib/route53/group.ts";
-import type { HostedZone } from "../../lib/route53/io/zone.ts";
+import type { DockerEngine } from "../../../lib/docker/io/engine.ts";
+import type { EcsAgent } from "../../../lib/ecs/io/introspection.ts";
+import { Unavailable } from "../../../lib/kit/failure.ts";
+import type { Clock } from "../../../lib/kit/flow/clock.ts";
+import type { Group } from "../../../lib/route53/group.ts";
+import type { HostedZone } from "../../../lib/route53/io/zone.ts";
 
 export type Asked = "Docker" | "the ECS agent" | "Route 53";
 

@@ -1,16 +1,16 @@
 import { describe, expect, it, test } from "@jest/globals";
-import { problemsOf, type Vitals } from "../../../agent/discover/health.ts";
-import { statusAddress } from "../../../agent/page/status-address.ts";
-import type { Waiting } from "../../../lib/route53/flow/zone-writer.ts";
-import { overdueAfter } from "../../../lib/route53/overdue.ts";
-import { record, upsert } from "../../support/build.ts";
+import { type HealthInputs, problemsOf } from "../../../../agent/discover/status/health.ts";
+import { statusAddress } from "../../../../agent/page/status-address.ts";
+import type { Waiting } from "../../../../lib/route53/flow/zone-writer.ts";
+import { overdueAfter } from "../../../../lib/route53/overdue.ts";
+import { record, upsert } from "../../../support/build.ts";
 
 const waits: Waiting = { change: upsert(record(1)) };
 const refused: Waiting = {
   change: upsert(record(2)),
   refused: { message: "no", untilMs: 300_000 },
 };
-const well: Vitals = {
+const well: HealthInputs = {
   nowMs: 1_000_000,
   patienceMs: 60_000,
   isStreamOpen: true,
@@ -22,7 +22,7 @@ const standing = (
   waiting: readonly Waiting[],
   lateMs?: number,
   awayMs?: number,
-): Pick<Vitals, "standing"> => ({
+): Pick<HealthInputs, "standing"> => ({
   standing: {
     waiting,
     overdueSinceMs: lateMs === undefined ? undefined : well.nowMs - lateMs,
@@ -31,7 +31,7 @@ const standing = (
 });
 
 describe("the agent is well", () => {
-  test.each<[string, Partial<Vitals>]>([
+  test.each<[string, Partial<HealthInputs>]>([
     ["when nothing waits", {}],
     ["before the first difference is planned", { standing: undefined }],
     ["while a change waits for less than half the patience", standing([waits], 30_000)],
@@ -44,7 +44,7 @@ describe("the agent is well", () => {
 });
 
 describe("the agent is not well", () => {
-  test.each<[string, Partial<Vitals>, string]>([
+  test.each<[string, Partial<HealthInputs>, string]>([
     ["without a stream", { isStreamOpen: false }, "Docker's event stream is not open"],
     ["when the engine does not answer", { engineProblem: "Docker hangs" }, "Docker hangs"],
     [
