@@ -84,6 +84,7 @@ export async function ambassador(
       status.changed();
     },
   });
+  stop.signal.addEventListener("abort", ports.refuse, { once: true });
   await together(stop, [
     status.serve(stop.signal),
     tasks.run(),

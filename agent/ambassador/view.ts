@@ -27,7 +27,7 @@ const MOST_ROWS = 500;
  * Not well only where it matters to a client: a port that was asked for has no task that answers, or nothing was ever
  * read. An API that is away, or a port that somebody else has, needs somebody, and is shown as such.
  */
-export function healthOf({ served, readProblem, ports }: Known): readonly string[] {
+function healthOf({ served, readProblem, ports }: Known): readonly string[] {
   if (served === undefined) {
     return [`the tasks were never read${readProblem === undefined ? "" : `: ${readProblem}`}`];
   }

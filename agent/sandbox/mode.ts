@@ -9,6 +9,7 @@ const stories: Readonly<
   Record<(typeof storyNames)[number], () => Promise<{ readonly tell: Tell }>>
 > = {
   discover: () => import("./stories/discover.ts"),
+  ambassador: () => import("./stories/ambassador.ts"),
 };
 
 /** Tells the story that the first word names. */

@@ -19,10 +19,11 @@ const actionsOf = (file: string) =>
     .flatMap(({ Action }) => Action)
     .toSorted();
 
-/** The IAM actions of the commands that the edges send by this client of the SDK. */
-function actionsSent(client: string, prefix: string): readonly string[] {
+/** The IAM actions of the commands that the edges of this name send by this client of the SDK; of all edges, without one. */
+function actionsSent(client: string, prefix: string, edge?: string): readonly string[] {
   const sources = readdirSync(new URL("lib/", ROOT), { recursive: true, encoding: "utf8" })
     .filter((file) => /\/io\/[\w-]+\.ts$/.test(file))
+    .filter((file) => edge === undefined || file === edge)
     .map((file) => read(`lib/${file}`));
   const imports = sources.flatMap((source) =>
     [...source.matchAll(/import \{([^}]*)\} from "([^"]+)"/g)]
@@ -34,11 +35,19 @@ function actionsSent(client: string, prefix: string): readonly string[] {
 }
 
 const route53 = () => actionsSent("client-route-53", "route53");
-const ecs = () => actionsSent("client-ecs", "ecs");
+const ecs = () => actionsSent("client-ecs", "ecs", "ecs/io/control.ts");
+const ecsService = () => actionsSent("client-ecs", "ecs", "ecs/io/service.ts");
+/** By a client of our own, which names its operations as text. */
+const ec2 = () => [
+  ...new Set(
+    [...read("lib/aws/io/ec2.ts").matchAll(/\bask\("(\w+)"/g)].map(([, name]) => `ec2:${name}`),
+  ),
+];
 
 test.each([
   ["iam-agent.json", [route53]],
   ["iam-sweep.json", [route53, ecs]],
+  ["ambassador/iam.json", [ecsService, ec2]],
 ])("%s allows what the code asks of AWS, and nothing else", (file, clients) => {
   const sent = clients.map((actions) => actions());
   for (const actions of sent) expect(actions).not.toEqual([]);

@@ -92,15 +92,14 @@ export async function ambassadorLab(
   };
 }
 
-/** The rows of the page's table of ports: `port`, `task`, `address`, `standing`, in short. */
+type Cell = ModeState["tables"][number]["rows"][number][number];
+const textOf = (cell: Cell | undefined): string =>
+  typeof cell === "object" ? cell.text : String(cell ?? "");
+
+/** The rows of the page's table of ports: `port | task | address | standing`. */
 export const rowsOf = (state: ModeState): readonly string[] =>
-  (state.tables[0]?.rows ?? []).map((row) =>
-    row
-      .slice(0, 4)
-      .map((cell) => (typeof cell === "object" ? cell.text : String(cell)))
-      .join(" | "),
-  );
+  (state.tables[0]?.rows ?? []).map((row) => row.slice(0, 4).map(textOf).join(" | "));
 
 /** Who gets nothing, as `reason: detail`. */
 export const absencesOf = (state: ModeState): readonly string[] =>
-  (state.tables[1]?.rows ?? []).map(([, reason, detail]) => `${reason}: ${detail}`);
+  (state.tables[1]?.rows ?? []).map(([, reason, detail]) => `${textOf(reason)}: ${textOf(detail)}`);

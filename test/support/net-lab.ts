@@ -61,8 +61,7 @@ export async function netLab({
   const name = (place: string) => `${prefix}-${place}`;
   const inside = (place: string) => ["nsenter", `--net=/run/netns/${name(place)}`];
   const command = async (place: string, words: readonly string[], input?: string) => {
-    const [program = "", ...rest] = [...inside(place), ...words];
-    const running = run(program, rest);
+    const running = run("env", [...inside(place), ...words]);
     // It may end without having read anything.
     running.child.stdin?.on("error", () => {}).end(input ?? "");
     return (await running).stdout;
@@ -93,7 +92,7 @@ export async function netLab({
   }
   const started: Partial<Record<Place, Peer>> = {};
   for (const place of Object.keys(ADDRESSES) as Place[]) {
-    started[place] = await peerIn(inside(place), stack);
+    started[place] = await peerIn([...inside(place)], stack);
   }
   const held = stack.move();
   return {
@@ -126,8 +125,8 @@ async function prepare(): Promise<void> {
   await installPackages(...missing.map(([, name]) => name));
 }
 
-async function peerIn(inside: readonly string[], stack: AsyncDisposableStack): Promise<Peer> {
-  const [program = "", ...words] = [...inside, process.execPath, PEER];
+async function peerIn(inside: string[], stack: AsyncDisposableStack): Promise<Peer> {
+  const [program, ...words] = ["env", ...inside, process.execPath, PEER] as const;
   const child: ChildProcess = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
   stack.defer(async () => {
     child.kill("SIGKILL");

@@ -36,7 +36,7 @@ export interface ServiceApi {
   ): Promise<ReadonlyMap<string, Ec2Addresses>>;
 }
 
-export interface Ec2Addresses {
+interface Ec2Addresses {
   readonly private?: string;
   readonly public?: string;
 }

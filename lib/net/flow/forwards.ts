@@ -63,6 +63,8 @@ export interface Forwards {
   run(stop: AbortSignal): Promise<void>;
   /** As it is now, with what the kernel shows of its part. */
   ports(): Promise<readonly PortState[]>;
+  /** Refuses what is new from now on; for the moment at which the process is told to end. */
+  refuse(): void;
   /**
    * Refuses what is new and waits for what is open, for `drainMs` at most, then cuts it; resolves with how many
    * connections were cut. The kernel's table is gone then.
@@ -116,8 +118,14 @@ export function forwards(options: ForwardsOptions): Forwards {
   };
   const isMissing = ({ backends, proxy }: Port): boolean =>
     backends.length > 0 && !proxy.listening && !isClosing;
+  const refuse = (): void => {
+    isClosing = true;
+    for (const { proxy } of ports.values()) proxy.stopListening();
+  };
+
   return {
     set(wanted) {
+      if (isClosing) return;
       for (const port of wanted.keys()) {
         if (!ports.has(port)) ports.set(port, fresh(options, port));
       }
@@ -153,8 +161,9 @@ export function forwards(options: ForwardsOptions): Forwards {
         .map(([port, one]) => stateOf(port, one, { kernel, down, flows }))
         .toSorted((a, b) => a.port - b.port);
     },
+    refuse,
     close(drainMs) {
-      isClosing = true;
+      refuse();
       return close(options, ports, drainMs);
     },
   };
@@ -166,7 +175,6 @@ async function close(
   drainMs: number,
 ): Promise<number> {
   const proxies = [...ports.values()].map(({ proxy }) => proxy);
-  for (const proxy of proxies) proxy.stopListening();
   const untilMs = clock.now() + drainMs;
   await kernel?.empty().catch(() => {});
   const numbers = new Set(ports.keys());

@@ -12,7 +12,7 @@ import {
 } from "./service-rules.ts";
 
 /** What happens to a request instead of its answer. */
-export type FleetFault = {
+type FleetFault = {
   /** Default: any. */
   readonly operation?: FleetOperation;
   /** Default: every time. */
@@ -25,7 +25,7 @@ export type FleetFault = {
   | { readonly cut: true }
 );
 
-export interface FleetRequest {
+interface FleetRequest {
   readonly operation: FleetOperation | "unknown";
   /** "ok", or an error's code, or how it was cut short. */
   readonly result: string;

@@ -4,7 +4,7 @@
  * [FAIL] ECS Developer Guide, API failure reasons. Texts without a source are ours.
  */
 
-export interface FleetContainer {
+interface FleetContainer {
   readonly name: string;
   /** Default RUNNING. */
   readonly lastStatus?: string;
@@ -52,7 +52,7 @@ export interface FleetTask {
   readonly garbage?: object;
 }
 
-export interface FleetInstance {
+interface FleetInstance {
   /** 32 hex digits. */
   readonly id: string;
   /** `i-…`, or `mi-…` for an external one, which EC2 does not know. */
@@ -61,7 +61,7 @@ export interface FleetInstance {
   readonly publicIp?: string;
 }
 
-export interface FleetDefinition {
+interface FleetDefinition {
   readonly family: string;
   readonly revision?: number;
   readonly networkMode?: string;
@@ -173,7 +173,7 @@ function listTasks(input: Input, cluster: FleetCluster): object {
   if (family !== undefined && serviceName !== undefined) {
     throw invalid("cannot specify both serviceName and family");
   }
-  if (serviceName !== undefined && !cluster.services?.includes(String(serviceName))) {
+  if (serviceName !== undefined && !cluster.services?.includes(textIn(serviceName))) {
     throw new FleetRefusal("ServiceNotFoundException", "Service not found.");
   }
   const all = cluster.tasks.filter(
@@ -183,7 +183,7 @@ function listTasks(input: Input, cluster: FleetCluster): object {
       (family === undefined || task.family === family) &&
       // By its id or ARN [API, ListTasks].
       (containerInstance === undefined ||
-        task.instance === String(containerInstance).replace(/^.*\//, "")) &&
+        task.instance === textIn(containerInstance).replace(/^.*\//, "")) &&
       (serviceName === undefined || task.service === serviceName),
   );
   const { arns: taskArns, ...next } = pageOf(input, cluster.name, all, "task");
@@ -204,12 +204,17 @@ function pageOf(
 ) {
   const size = Number(maxResults);
   if (!Number.isInteger(size) || size < 1 || size > MOST) throw invalid("maxResults: 1 to 100");
-  const from = nextToken === undefined ? 0 : offsetIn(String(nextToken), cluster);
+  const from = nextToken === undefined ? 0 : offsetIn(textIn(nextToken), cluster);
   const to = from + size;
   return {
     arns: all.slice(from, to).map(({ id }) => fleetArn(resource, `${cluster}/${id}`)),
     ...(to < all.length && { nextToken: tokenOf(cluster, to) }),
   };
+}
+
+function textIn(value: unknown): string {
+  if (typeof value !== "string") throw invalid("expected a text");
+  return value;
 }
 
 const tokenOf = (cluster: string, offset: number): string =>
