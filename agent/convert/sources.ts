@@ -11,7 +11,7 @@ export interface Sources {
   readonly problems: readonly string[];
 }
 
-export const STANDARD_INPUT = "-";
+const STANDARD_INPUT = "-";
 
 /** The definitions in files; `-` is standard input. */
 export async function fromFiles(

@@ -182,8 +182,8 @@ describe("a template's functions", () => {
   test.each([
     [{ Ref: "Tag" }, "1"],
     [{ Ref: "Ports" }, ["80", "81"]],
-    [{ "Fn::Sub": "app:${Tag}-${!Tag}" }, "app:1-${Tag}"],
-    [{ "Fn::Sub": ["${A}/${Tag}", { A: { Ref: "Tag" } }] }, "1/1"],
+    [{ "Fn::Sub": `app:\${Tag}-\${!Tag}` }, `app:1-\${Tag}`],
+    [{ "Fn::Sub": [`\${A}/\${Tag}`, { A: { Ref: "Tag" } }] }, "1/1"],
     [{ "Fn::Join": [":", ["a", { Ref: "Tag" }]] }, "a:1"],
     [{ "Fn::Select": ["1", { Ref: "Ports" }] }, "81"],
     [{ "Fn::Split": ["-", "a-b"] }, ["a", "b"]],
@@ -192,17 +192,17 @@ describe("a template's functions", () => {
     [{ "Fn::If": ["No", "then", { Ref: "AWS::NoValue" }] }, undefined],
     [{ "Fn::If": ["Unsure", "then", "else"] }, "then"],
     [[{ "Fn::If": ["No", "x", { Ref: "AWS::NoValue" }] }, "y"], ["y"]],
-    [{ Ref: "Open" }, { text: "${Open}" }],
-    [{ "Fn::GetAtt": ["Role", "Arn"] }, { text: "${Role.Arn}" }],
-    [{ "Fn::Sub": "${AWS::Region}/x" }, { text: "${AWS::Region}/x" }],
-    [{ "Fn::ImportValue": { "Fn::Sub": "${Tag}:Vpc" } }, { text: "${Fn::ImportValue 1:Vpc}" }],
+    [{ Ref: "Open" }, { text: `\${Open}` }],
+    [{ "Fn::GetAtt": ["Role", "Arn"] }, { text: `\${Role.Arn}` }],
+    [{ "Fn::Sub": `\${AWS::Region}/x` }, { text: `\${AWS::Region}/x` }],
+    [{ "Fn::ImportValue": { "Fn::Sub": `\${Tag}:Vpc` } }, { text: `\${Fn::ImportValue 1:Vpc}` }],
   ])("%j", (given, expected) => {
     const value = resolved({ X: given }, { Parameters, Conditions, Mappings });
     expect(value).toEqual(expected);
   });
 
   it("take the values given before the defaults", () => {
-    const value = { "Fn::Sub": "${Tag} ${AWS::Region}" };
+    const value = { "Fn::Sub": `\${Tag} \${AWS::Region}` };
     expect(resolved({ X: value }, { Parameters }, { Tag: "2", "AWS::Region": "eu-west-1" })).toBe(
       "2 eu-west-1",
     );

@@ -119,7 +119,7 @@ describe("secrets are named", () => {
     [`${arn}:password::`, "prod-db", "password"],
     ["arn:aws:ssm:eu-west-1:123456789012:parameter/prod/token", "prod-token", "value"],
     ["/prod/token", "prod-token", "value"],
-    ["arn:${AWS::Partition}:secretsmanager:${AWS::Region}:1:secret:x-AbCdEf:k::", "x", "k"],
+    [`arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:1:secret:x-AbCdEf:k::`, "x", "k"],
   ])("%s", (valueFrom, name, key) => {
     expect(secretOf(valueFrom, new Map())).toMatchObject({ name, key, isNamed: false });
   });

@@ -3,7 +3,7 @@ import type { Call, KubeApi } from "../../../../lib/kubernetes/flow/api.ts";
 import type { KubeObject } from "../../../../lib/kubernetes/object.ts";
 
 /** A watch that the test feeds: lines, an end, or a failure. */
-export interface OpenWatch {
+interface OpenWatch {
   readonly path: string;
   readonly version: string;
   send(type: string, object: unknown): void;
