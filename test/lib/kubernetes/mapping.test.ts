@@ -299,14 +299,6 @@ describe("what no pod can be is refused", () => {
       ),
       "taskDefinition",
     ],
-    [
-      "a load balancer of no container",
-      map(
-        { containerDefinitions: [{ name: "a", image: "i" }] },
-        { loadBalancers: [{ containerName: "b", containerPort: 1 }] },
-      ),
-      "loadBalancers[0].containerName",
-    ],
   ])("%s", (_, mapped, member) => {
     expect(refusals(mapped).map((refusal) => refusal.member)).toContain(member);
   });
