@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { definitionsIn } from "../../lib/ecs/definition-find.ts";
 import { documentsIn } from "../../lib/ecs/io/definition-text.ts";
-import { liveDefinitions } from "../../lib/ecs/io/live-definitions.ts";
 import { causes } from "../../lib/kit/failure.ts";
 import type { Sourced } from "../../lib/kubernetes/units.ts";
 
@@ -12,7 +11,7 @@ export interface Sources {
   readonly problems: readonly string[];
 }
 
-export const STANDARD_INPUT = "-";
+const STANDARD_INPUT = "-";
 
 /** The definitions in files; `-` is standard input. */
 export async function fromFiles(
@@ -56,6 +55,8 @@ async function read(file: string): Promise<string> {
 
 /** The services of a live cluster with their task definitions. */
 export async function fromCluster(cluster: string, services: readonly string[]): Promise<Sources> {
+  // The AWS SDK takes longer to load than a file to convert.
+  const { liveDefinitions } = await import("../../lib/ecs/io/live-definitions.ts");
   const ecs = liveDefinitions();
   try {
     const found = await ecs.services(cluster, services);

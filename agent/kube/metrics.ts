@@ -37,5 +37,3 @@ export const metricTable = {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
 } as const satisfies Readonly<Record<string, Metric>>;
-
-export type MetricName = keyof typeof metricTable;

@@ -1,7 +1,7 @@
 import type { Finding, Refusal } from "./mapping/report.ts";
 import type { KubeObject } from "./object.ts";
 
-export interface Condition {
+interface Condition {
   readonly type: "Ready" | "Progressing" | "Valid" | "Unsupported";
   readonly status: "True" | "False" | "Unknown";
   readonly reason: string;

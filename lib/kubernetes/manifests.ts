@@ -148,6 +148,7 @@ function objectsOf(context: Context, definition: Definition): readonly Manifest[
   const common = commonAnnotations(context, definition);
   const finish = (object: Omit<Manifest, "apiVersion"> & { apiVersion?: string }): Manifest => {
     const { apiVersion, kind, metadata, ...rest } = object;
+    const annotations = { ...common, ...(metadata as Manifest["metadata"]).annotations };
     const isOfCluster = kind === "PersistentVolume";
     return {
       apiVersion: apiVersion ?? API_VERSIONS[String(kind)] ?? "v1",
@@ -157,7 +158,7 @@ function objectsOf(context: Context, definition: Definition): readonly Manifest[
         ...(definition.namespace !== undefined &&
           !isOfCluster && { namespace: definition.namespace }),
         labels,
-        annotations: { ...common, ...(metadata as Manifest["metadata"]).annotations },
+        ...(Object.keys(annotations).length > 0 && { annotations }),
       },
       ...rest,
     };

@@ -105,12 +105,12 @@ export const pathOf = (
   ].join("/");
 
 /**
- * True when `later` is not older than `earlier`: versions of one object are numbers that grow (Kubernetes API concepts,
+ * True when `later` is newer than `earlier`, or another object of its name: versions of one object are numbers that grow (Kubernetes API concepts,
  * resource versions, comparable since 1.35).
  */
-export function isNotOlder(later: KubeObject, earlier: KubeObject): boolean {
+export function isNewer(later: KubeObject, earlier: KubeObject): boolean {
   if (later.metadata.uid !== earlier.metadata.uid) return true;
   const [a, b] = [later.metadata.resourceVersion, earlier.metadata.resourceVersion];
-  if (!/^\d+$/.test(a) || !/^\d+$/.test(b)) return true;
-  return a.length === b.length ? a >= b : a.length > b.length;
+  if (!/^\d+$/.test(a) || !/^\d+$/.test(b)) return a !== b;
+  return a.length === b.length ? a > b : a.length > b.length;
 }

@@ -96,11 +96,11 @@ function balanced(context: Context, ports: readonly PodPort[]): readonly Service
     }
     const owner = containers.find(({ original }) => original === containerName);
     if (containerName !== undefined && owner === undefined && containers.length > 0) {
-      report.refuse(
+      report.unmapped(
         `${at}.containerName`,
-        `expected a container of the task, got ${quote(containerName)}`,
+        `no container of the task is called ${quote(containerName)}; the port leads to whichever listens on it`,
+        "name the container that listens, as ECS wants it too",
       );
-      return [];
     }
     const found = ports.find(
       (one) => one.port === containerPort && (!owner || one.container === owner),

@@ -14,12 +14,12 @@ export interface Sourced extends FoundDefinition {
   readonly source: string;
 }
 
-export interface SourcedTask {
+interface SourcedTask {
   readonly from: Sourced;
   readonly task: Normal<TaskDefinition>;
 }
 
-export interface SourcedService {
+interface SourcedService {
   readonly from: Sourced;
   readonly service: Normal<ServiceDefinition>;
 }

@@ -38,9 +38,11 @@ function fromJson(text: string): Documents {
   const tree = parseTree(text, errors, { allowTrailingComma: true });
   const [error] = errors;
   if (error !== undefined || tree === undefined) {
-    // `{a: 1}` and a YAML list in brackets begin as JSON does.
-    const yaml = fromYaml(text);
-    if (yaml.problems.length === 0) return yaml;
+    // `{a: 1}` and a YAML list in brackets begin as JSON does; what goes on with a quote was meant as JSON.
+    if (!/^[\s[{]*"/.test(text)) {
+      const yaml = fromYaml(text);
+      if (yaml.problems.length === 0) return yaml;
+    }
     const code = error === undefined ? "nothing" : printParseErrorCode(error.error);
     return failed(`expected JSON, got ${code} at ${place(text, error?.offset ?? 0)}`);
   }

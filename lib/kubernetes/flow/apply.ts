@@ -25,7 +25,7 @@ export interface ApplyOptions {
   readonly onWrite: (verb: string, what: string) => void;
 }
 
-export type Applied =
+type Applied =
   | { readonly kind: "there"; readonly object: KubeObject }
   /** A former owner of the name left it to the garbage collector. */
   | { readonly kind: "waits" }

@@ -1,10 +1,10 @@
 import { KubeError } from "../api.ts";
-import { isNotOlder, type KubeObject, keyOf, type Resource, typed } from "../object.ts";
+import { isNewer, type KubeObject, keyOf, type Resource, typed } from "../object.ts";
 
 /** The copy of a resource's objects, by namespace and name. */
 export interface Store {
   readonly objects: ReadonlyMap<string, KubeObject>;
-  /** False for what is older than what is there. */
+  /** False for what is not newer than what is there. */
   put(object: KubeObject): boolean;
   /** Everything that is not in the list is gone. Gives what went. */
   keep(keys: ReadonlySet<string>): readonly KubeObject[];
@@ -21,7 +21,7 @@ export function store(resource: Resource): Store {
   const objects = new Map<string, KubeObject>();
   const put = (object: KubeObject): boolean => {
     const known = objects.get(keyOf(object));
-    if (known !== undefined && !isNotOlder(object, known)) return false;
+    if (known !== undefined && !isNewer(object, known)) return false;
     objects.set(keyOf(object), object);
     return true;
   };

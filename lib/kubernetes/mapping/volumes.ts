@@ -137,14 +137,14 @@ function efs(volume: Volume, name: string, at: string, context: Context): Source
   ];
   const claim = dnsLabel(`${context.name}-${name}`);
   // EFS has no size, but a volume must have one (aws-efs-csi-driver, examples).
-  const shared = { accessModes: ["ReadWriteMany"], storageClassName: "" };
+  const accessModes = ["ReadWriteMany"];
   const claims: readonly Manifest[] = [
     {
       apiVersion: "v1",
       kind: "PersistentVolume",
       metadata: { name: claim },
       spec: present({
-        ...shared,
+        accessModes,
         capacity: { storage: gibibytes(1024) },
         persistentVolumeReclaimPolicy: "Retain",
         mountOptions,
@@ -160,7 +160,9 @@ function efs(volume: Volume, name: string, at: string, context: Context): Source
       kind: "PersistentVolumeClaim",
       metadata: { name: claim },
       spec: {
-        ...shared,
+        accessModes,
+        // No class: nothing is to be made for the claim, the volume is there.
+        storageClassName: "",
         volumeName: claim,
         resources: { requests: { storage: gibibytes(1024) } },
       },

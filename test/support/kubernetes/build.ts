@@ -25,7 +25,7 @@ const LEAST_GO = 21;
 const LIMIT_MS = 25 * 60_000;
 
 /** Where the binary of these sources is, or will be. */
-export function binaryPath(): string {
+function binaryPath(): string {
   const hash = createHash("sha256");
   for (const file of readdirSync(SOURCES).toSorted()) {
     if (/\.(go|mod|sum)$/.test(file)) hash.update(file).update(readFileSync(join(SOURCES, file)));

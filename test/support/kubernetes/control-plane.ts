@@ -13,7 +13,7 @@ import { builtBinary } from "./build.ts";
 const HOST = "127.0.0.1";
 const LIMIT_MS = 120_000;
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: an answer of the API server is whatever the test looks for.
   readonly body: any;

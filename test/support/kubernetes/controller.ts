@@ -3,7 +3,7 @@ import { type ControlPlane, controlPlane } from "./control-plane.ts";
 
 const DEPLOY = new URL("../../../deploy/kubernetes/", import.meta.url);
 /** The account of deploy/kubernetes/rbac.yaml. */
-export const ACCOUNT = "ecs-discovery-agent-kube";
+const ACCOUNT = "ecs-discovery-agent-kube";
 export const NAMESPACE = "ecs-discovery-agent";
 const OBJECTS = "/apis/ecskube.ecskube/v1alpha1/namespaces/default/ecsdeployments";
 
