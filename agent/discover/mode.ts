@@ -5,7 +5,7 @@ import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
 import type { ContainerId } from "../../lib/docker/container.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
 import { doorbell } from "../../lib/kit/flow/doorbell.ts";
-import { persist } from "../../lib/kit/flow/persist.ts";
+import { persist, throttleWaits } from "../../lib/kit/flow/persist.ts";
 import { summed } from "../../lib/kit/flow/summed.ts";
 import { workQueue } from "../../lib/kit/flow/work-queue.ts";
 import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
@@ -38,6 +38,7 @@ export async function discover(
 ): Promise<void> {
   const patienceMs = config.patience * 1000;
   const sumUp = summed<string>({ clock, windowMs: SUMMED_MS, stop: stop.signal });
+  const throttled = throttleWaits({ random });
   const insistUntil =
     (signal: AbortSignal) =>
     <T>(act: () => Promise<T>): Promise<T> =>
@@ -46,6 +47,7 @@ export async function discover(
         random,
         limitMs: patienceMs,
         stop: signal,
+        throttled,
         onMiss: (problem) =>
           sumUp(problem, (again) => log.warn(`${problem}; tries again${times(again)}`)),
       });
@@ -210,6 +212,7 @@ export async function discover(
       auditMs: config.dryRun ? 0 : config.resync * 1000,
       leftoverPages: found.unreadPages,
       hosts: found.hosts,
+      caughtUp: () => causeOf.done("all"),
       report(report) {
         say.wrote(report, causeOf.of);
         observed.wrote(report, causeOf.of);

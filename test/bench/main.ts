@@ -10,12 +10,13 @@ import { lone } from "./scenarios/lone.ts";
 import { poison } from "./scenarios/poison.ts";
 import { restart } from "./scenarios/restart.ts";
 import { status } from "./scenarios/status.ts";
+import { update } from "./scenarios/update.ts";
 
 /** Measures the agent, and beside it the baseline, against the same stand-ins; prints one table. */
 const { values } = parseArgs({
   options: {
     /** Letters of the scenarios to run. */
-    only: { type: "string", default: "a,b,c,d,e,f,g,h" },
+    only: { type: "string", default: "a,b,c,d,e,f,g,h,i" },
     /** A file for the results as JSON. */
     out: { type: "string" },
     /** A file for the plot. */
@@ -36,6 +37,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   f: () => fleet(seed, values.hosts.split(",").map(Number)),
   g: footprint,
   h: status,
+  i: () => update(seed),
 };
 
 const scenarios: Scenario[] = [];

@@ -45,13 +45,17 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
   const outages = patience<OutsideSystem>({ ...options, limitMs: patienceMs });
   const unsure = patience<ContainerId>({ ...options, limitMs: patienceMs });
 
-  const missed = (error: Unavailable): number => {
-    const againInMs = outages.miss(error.system);
+  /** Containers whose last look met an outage: they wait for its end. */
+  const waiting = new Set<ContainerId>();
+
+  const missed = (id: ContainerId, error: Unavailable): number => {
+    waiting.add(id);
+    const againInMs = outages.miss(error.system, id);
     if (againInMs === undefined) throw outOfPatience(error, patienceMs);
     return againInMs;
   };
 
-  return async (id) => {
+  const lookOnce = async (id: ContainerId): Promise<Seen> => {
     const heard = lives.heard();
     const early =
       lives.hasJustStarted(id) && !needsNoTask(rules) ? ask(() => taskOf(id)) : undefined;
@@ -62,7 +66,7 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       unsure.hit(id);
       return { life: "dead", desired: ENDED };
     }
-    if (found.problem !== undefined) return { againInMs: missed(found.problem) };
+    if (found.problem !== undefined) return { againInMs: missed(id, found.problem) };
     outages.hit("Docker");
     const container = found.answer;
 
@@ -87,7 +91,7 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
         outages.hit("the ECS agent");
       } else {
         answer = { kind: "unavailable", problem: causes(task.problem) };
-        againInMs = missed(task.problem);
+        againInMs = missed(id, task.problem);
       }
     }
     let desired = desiredOf(claim, answer, rules);
@@ -103,6 +107,13 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       desired,
       ...(againInMs !== undefined && { againInMs }),
     };
+  };
+
+  return async (id) => {
+    waiting.delete(id);
+    const seen = await lookOnce(id);
+    if (!waiting.has(id)) outages.gone(id);
+    return seen;
   };
 }
 
