@@ -211,6 +211,7 @@ export async function discover(
       refusedRetryMs: REFUSED_RETRY_MS,
       auditMs: config.dryRun ? 0 : config.resync * 1000,
       leftoverPages: found.unreadPages,
+      doubtful: found.doubtful,
       hosts: found.hosts,
       caughtUp: () => causeOf.done("all"),
       report(report) {
