@@ -77,7 +77,7 @@ function writerOf(
   { config, clock, random, observed }: Run,
   { zone, owner, zoneName }: Host,
   { desired, held, changed, causes, log }: Looks,
-  { published, unreadPages, hosts }: Found,
+  { published, unreadPages, doubtful, hosts }: Found,
   journal: JournalKeeper | undefined,
 ): ZoneWriter {
   const pretend: WriterPorts<ZoneCursor>["submit"] = async () => ({ kind: "accepted" });
@@ -105,7 +105,10 @@ function writerOf(
     refusedRetryMs: REFUSED_RETRY_MS,
     auditMs: config.dryRun ? 0 : config.resync * 1000,
     leftoverPages: unreadPages,
+    doubtful,
     hosts,
+    // What is right without a change has no cause that a later repair could be told with.
+    caughtUp: () => causes.done("all"),
     report,
   });
 }
@@ -131,14 +134,12 @@ async function guardStart(
 async function afterFirstSync(
   { config, clock, random, log, edges, end }: Run,
   { owner, zone, zoneName }: Host,
-  { queue, causes }: Looks,
+  { queue }: Looks,
   writer: ZoneWriter,
   { hosts }: Found,
 ): Promise<void> {
   if (config.once) await queue.idle();
   await writer.settled(end);
-  // What was right at the start has no cause that a later repair could be told with.
-  causes.done("all");
   const surroundings = { clock, random, log };
   await removeFormerSelves({
     ...{ config, owner, zoneName, zone, hosts, edges, surroundings, end },

@@ -16,6 +16,7 @@ export interface BenchOptions {
   readonly auditMs?: number;
   readonly leftoverPages?: number;
   readonly hosts?: number;
+  readonly doubtful?: readonly string[];
   readonly random?: () => number;
 }
 
@@ -36,6 +37,7 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
   const reports: WriterReport[] = [];
   const remembered: (readonly Published[])[] = [];
   const requestsAtMs: number[] = [];
+  const caughtUpAtMs: number[] = [];
   let inFlight = 0;
   let isReplaced = false;
   let gate = Promise.resolve();
@@ -71,6 +73,8 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
     auditMs: options.auditMs ?? 0,
     leftoverPages: options.leftoverPages ?? 0,
     hosts: options.hosts ?? 1,
+    doubtful: options.doubtful ?? [],
+    caughtUp: () => caughtUpAtMs.push(clock.now()),
     report: (report) => reports.push(report),
   });
   return {
@@ -83,6 +87,7 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
     remembered,
     kept,
     requestsAtMs,
+    caughtUpAtMs,
     replace() {
       isReplaced = true;
     },

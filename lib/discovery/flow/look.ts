@@ -45,26 +45,17 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
   const outages = patience<OutsideSystem>({ ...options, limitMs: patienceMs });
   const unsure = patience<ContainerId>({ ...options, limitMs: patienceMs });
 
-  /** Those who ask again, by whom they ask: an outage that nobody waits for any more is over. */
-  const waiting = new Map<OutsideSystem, Set<ContainerId>>();
+  /** Containers whose last look met an outage: they wait for its end. */
+  const waiting = new Set<ContainerId>();
+
   const missed = (id: ContainerId, error: Unavailable): number => {
-    const againInMs = outages.miss(error.system);
+    waiting.add(id);
+    const againInMs = outages.miss(error.system, id);
     if (againInMs === undefined) throw outOfPatience(error, patienceMs);
-    waiting.set(error.system, (waiting.get(error.system) ?? new Set()).add(id));
     return againInMs;
   };
-  const answered = (system: OutsideSystem): void => {
-    waiting.delete(system);
-    outages.hit(system);
-  };
-  const waitsNoMore = (id: ContainerId): void => {
-    unsure.hit(id);
-    for (const [system, ids] of waiting) {
-      if (ids.delete(id) && ids.size === 0) answered(system);
-    }
-  };
 
-  return async (id) => {
+  const lookOnce = async (id: ContainerId): Promise<Seen> => {
     const heard = lives.heard();
     const early =
       lives.hasJustStarted(id) && !needsNoTask(rules) ? ask(() => taskOf(id)) : undefined;
@@ -72,17 +63,17 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
     early?.catch(() => {});
     const found = await lives.unlessEnded(id, (ended) => ask(() => inspect(id, ended)));
     if (found === undefined) {
-      waitsNoMore(id);
+      unsure.hit(id);
       return { life: "dead", desired: ENDED };
     }
     if (found.problem !== undefined) return { againInMs: missed(id, found.problem) };
-    answered("Docker");
+    outages.hit("Docker");
     const container = found.answer;
 
     const { life, againInMs: graceMs } = lives.see(id, container, heard);
     const claim = claimOf(container, life, rules);
     if (claim.kind === "absent") {
-      waitsNoMore(id);
+      unsure.hit(id);
       return {
         ...(container && { container }),
         life,
@@ -97,7 +88,7 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       const task = await (early ?? ask(() => taskOf(id)));
       if (task.problem === undefined) {
         answer = task.answer;
-        answered("the ECS agent");
+        outages.hit("the ECS agent");
       } else {
         answer = { kind: "unavailable", problem: causes(task.problem) };
         againInMs = missed(id, task.problem);
@@ -116,6 +107,13 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
       desired,
       ...(againInMs !== undefined && { againInMs }),
     };
+  };
+
+  return async (id) => {
+    waiting.delete(id);
+    const seen = await lookOnce(id);
+    if (!waiting.has(id)) outages.gone(id);
+    return seen;
   };
 }
 
