@@ -16,7 +16,11 @@ function shown(lab: ProxyLab, servername: string, ca?: string) {
       { host: lab.address, port: 443, servername, rejectUnauthorized: false, ...(ca && { ca }) },
       () => {
         const { serialNumber, subject } = socket.getPeerCertificate();
-        resolve({ serial: serialNumber, isTrusted: socket.authorized, subject: subject.CN ?? "" });
+        resolve({
+          serial: serialNumber,
+          isTrusted: socket.authorized,
+          subject: String(subject.CN ?? ""),
+        });
         socket.destroy();
       },
     );
