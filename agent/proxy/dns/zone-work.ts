@@ -8,11 +8,13 @@ import {
   type ZoneWriter,
   zoneWriter,
 } from "../../../lib/route53/flow/zone-writer.ts";
+import { observed } from "../../../lib/route53/group.ts";
 import type { JournalFile } from "../../../lib/route53/io/journal-file.ts";
 import { type OpenZone, PAGE_SIZE, type ZoneCursor } from "../../../lib/route53/io/zone.ts";
 import type { Published } from "../../../lib/route53/plan.ts";
 import type { ProxyHost } from "../../../lib/route53/proxy-identifier.ts";
 import {
+  keyOf,
   type RecordKey,
   type RecordSet,
   type RecordType,
@@ -41,9 +43,13 @@ export interface ZoneWork {
   readonly bell: Doorbell;
 }
 
+/** So many more requests are worth it to know the whole zone at once, leftovers included. */
+const WORTH_IT = 2;
+
 /**
- * Begins with what this host has in the zone, as its journal says; without one the zone is read once, over a while, for
- * what may have been left.
+ * Begins with what this host has in the zone: as its journal says; without one, as the zone says, whole where that takes
+ * few requests, else under the names that are desired, and the rest is read over a while for what may have been left.
+ * Rejects with `Unavailable` where Route 53 does not answer.
  */
 export async function zoneWork({
   zone,
@@ -67,33 +73,61 @@ export async function zoneWork({
   const scope = { zoneId: zone.id, zoneName: zone.name, host, boot: bootId };
   const text = await journal.read().catch(() => undefined);
   const remembered = text === undefined ? undefined : parseRecords(text, scope);
+  const ports = portsOf(open, zone.name, host, remember);
+  const names = new Set([...desired().values()].map(({ name }) => name));
+  const pages = Math.ceil(zone.size / PAGE_SIZE);
+  const isSmall = pages <= names.size + WORTH_IT;
+  const published =
+    remembered?.published ?? (await (isSmall ? wholeZone(ports) : underNames(ports, names)));
   const bell = doorbell();
   const { clock, random, log } = surroundings;
-  const remember = async (published: ReadonlyMap<RecordKey, Published>): Promise<void> => {
+  async function remember(published: ReadonlyMap<RecordKey, Published>): Promise<void> {
     await journal.write(formatRecords(scope, published)).catch((error: unknown) => {
       log.warn("can't write the journal of records, works without", {
         zone: zone.name,
         cause: causes(error),
       });
     });
-  };
+  }
   const writer = zoneWriter<ZoneCursor>({
-    published: remembered?.published ?? new Map(),
+    published,
     desired,
     kept: () => new Set(),
     bell,
-    zone: portsOf(open, zone.name, host, remember),
+    zone: ports,
     limits: ROUTE53_BATCH,
     clock,
     random,
     patienceMs: REQUEST_PATIENCE_MS,
     refusedRetryMs: REFUSED_RETRY_MS,
     auditMs: AUDIT_MS,
-    leftoverPages: remembered === undefined ? Math.ceil(zone.size / PAGE_SIZE) : 0,
+    leftoverPages: remembered === undefined && !isSmall ? pages : 0,
     hosts: 1,
     report,
   });
   return { zone, open, writer, bell };
+}
+
+async function wholeZone({
+  page,
+}: Pick<WriterPorts<ZoneCursor>, "page">): Promise<ReadonlyMap<RecordKey, Published>> {
+  const published = new Map<RecordKey, Published>();
+  let cursor: ZoneCursor | undefined;
+  do {
+    const { own, next } = await page(cursor);
+    for (const record of own) published.set(keyOf(record), { record, certain: true });
+    cursor = next;
+  } while (cursor !== undefined);
+  return published;
+}
+
+async function underNames(
+  { group }: Pick<WriterPorts<ZoneCursor>, "group">,
+  names: ReadonlySet<string>,
+): Promise<ReadonlyMap<RecordKey, Published>> {
+  let published: ReadonlyMap<RecordKey, Published> = new Map();
+  for (const name of names) published = observed(published, await group(name));
+  return published;
 }
 
 /** The zone as this host's proxy reads and writes it: its own records and nobody else's. */

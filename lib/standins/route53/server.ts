@@ -25,6 +25,7 @@ import {
   type ZoneFacts,
   zoneResponse,
   zonesByNameResponse,
+  zonesResponse,
 } from "./xml.ts";
 
 /** A token bucket: `burst` at once, then `perSecond`. */
@@ -72,6 +73,7 @@ export interface RequestSeen {
     | "ListResourceRecordSets"
     | "GetHostedZone"
     | "GetChange"
+    | "ListHostedZones"
     | "ListHostedZonesByName"
     | "unknown";
   readonly zoneId?: string;
@@ -175,6 +177,7 @@ const routeOf = (message: IncomingMessage): Route => {
     "GET hostedzone/*/rrset": "ListResourceRecordSets",
     "GET hostedzone/*": "GetHostedZone",
     "GET change/*": "GetChange",
+    "GET hostedzone": "ListHostedZones",
     "GET hostedzonesbyname": "ListHostedZonesByName",
   };
   const known = version === "2013-04-01" && rest.length === 0;
@@ -400,6 +403,16 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
     );
   };
 
+  /** In pages of at most 100, each of which begins where the marker of the one before says [API:ListHostedZones]. */
+  const allZones = (query: URLSearchParams): Reply => {
+    const all = [...zones.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(factsOf);
+    const marker = query.get("marker") ?? undefined;
+    const maxItems = Math.min(100, Math.max(1, Number(query.get("maxitems") ?? 100) || 100));
+    const after = all.filter(({ id }) => marker === undefined || id >= marker);
+    const [page, next] = [after.slice(0, maxItems), after[maxItems]];
+    return ok(zonesResponse({ zones: page, marker, next, maxItems }));
+  };
+
   const answer = async (
     { operation, id = "", query }: Route,
     parsed: ReturnType<typeof parseChangeRequest> | undefined,
@@ -415,6 +428,8 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
     if (parsed !== undefined && hosted !== undefined) return await change(hosted, parsed, index);
     await wait(latencyMs);
     switch (operation) {
+      case "ListHostedZones":
+        return allZones(query);
       case "ListHostedZonesByName":
         return zonesByName(query);
       case "GetChange": {

@@ -277,6 +277,20 @@ export const zonesByNameResponse = (page: {
     tag("MaxItems", page.maxItems),
   ]);
 
+export const zonesResponse = (page: {
+  readonly zones: readonly ZoneFacts[];
+  readonly maxItems: number;
+  readonly marker?: string | undefined;
+  readonly next?: ZoneFacts | undefined;
+}): string =>
+  documentOf("ListHostedZonesResponse", [
+    tag("HostedZones", page.zones.map(hostedZone)),
+    tag("Marker", page.marker),
+    tag("IsTruncated", page.next !== undefined),
+    tag("NextMarker", page.next?.id),
+    tag("MaxItems", page.maxItems),
+  ]);
+
 /** Today's wire format, also for InvalidChangeBatch [GH acmesh-official/acme.sh#2382], [GH aws-sdk-kotlin#1433]. */
 export const errorResponse = ({ status, code, message }: RuleError, requestId: string): string =>
   documentOf("ErrorResponse", [

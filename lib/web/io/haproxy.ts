@@ -46,7 +46,7 @@ export async function engineVersion(): Promise<string> {
   const { stdout } = await execute(PROGRAM, ["-v"], { env: engineEnvironment() }).catch(
     (error: unknown) => {
       throw new Fatal(
-        "HAProxy is not installed: apt-get install haproxy (2.6 or newer), or use the agent's image with the engine",
+        "HAProxy was not found on the PATH: apt-get install haproxy (2.6 or newer), or use the agent's image with the engine",
         { cause: error },
       );
     },

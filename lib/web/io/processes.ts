@@ -2,9 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { EngineRefused } from "./runtime-socket.ts";
 
 export const PROGRAM = "haproxy";
-/** Nothing else of this process's environment is the engine's business; Debian keeps it where not every PATH leads. */
+/** Nothing else of this process's environment is the engine's business. Without a PATH of ours, the system's usual one. */
 export const engineEnvironment = (): NodeJS.ProcessEnv => ({
-  PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`,
+  PATH: process.env["PATH"] || "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 });
 const LOOK_MS = 10;
 

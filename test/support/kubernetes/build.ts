@@ -96,13 +96,13 @@ async function build(binary: string): Promise<void> {
 }
 
 /** A Go that can build it: an installed one, or, as root on Debian, one that is installed now. */
-async function findGo(): Promise<string> {
+export async function findGo(): Promise<string> {
   for (const go of ["go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go"]) {
     if ((await minorOf(go)) >= LEAST_GO) return go;
   }
   if (!isRootOnDebian()) {
     throw new Error(
-      `the tests of the mode kube need Go 1.${LEAST_GO} or newer (https://go.dev/dl), or KUBECONFIG of a cluster of yours`,
+      `these tests need Go 1.${LEAST_GO} or newer (https://go.dev/dl); those of the mode kube take KUBECONFIG of a cluster of yours instead`,
     );
   }
   return toolchain();
