@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it, test } from "@jest/globals";
 import { onOff, wholeNumber } from "../agent/cli/flags.ts";
+import { flags as cluster } from "../agent/cluster/config.ts";
 import { flags as deregister } from "../agent/deregister/config.ts";
 import { flags as discover } from "../agent/discover/config.ts";
 import { metricTable } from "../agent/discover/status/metrics.ts";
 import { flags as doctor } from "../agent/doctor/config.ts";
+import { flags as login } from "../agent/login/config.ts";
 import { flags as plan } from "../agent/plan/config.ts";
 import { flags as sandbox } from "../agent/sandbox/config.ts";
 import { flags as status } from "../agent/status/config.ts";
@@ -28,6 +30,8 @@ test.each([
   ["deregister", deregister, COMMANDS],
   ["sweep", sweep, COMMANDS],
   ["sandbox", sandbox, COMMANDS],
+  ["cluster", cluster, "agent/cluster/README.md"],
+  ["login", login, "agent/login/README.md"],
 ])(
   "every flag of %s is shown as the schema has it (UPDATE_README=1 writes it)",
   (mode, flags, file) => {

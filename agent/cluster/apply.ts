@@ -250,7 +250,7 @@ async function update(
 }
 
 /** Drains a service, waits until none of its tasks runs, deletes it and waits until it is gone. */
-export async function removeService(session: Session, live: LiveService): Promise<void> {
+async function removeService(session: Session, live: LiveService): Promise<void> {
   const { edges, insist, folder, say } = session;
   const { cluster } = folder.names;
   await drained(session, live);

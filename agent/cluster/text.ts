@@ -25,7 +25,7 @@ const SIGNS: Readonly<Record<string, Piece>> = {
 };
 
 /** True when apply would do something. */
-export const isDifference = ({ action }: { readonly action: string }): boolean =>
+const isDifference = ({ action }: { readonly action: string }): boolean =>
   !["keep", "leave"].includes(action);
 
 /** How many steps of a plan would change something. */

@@ -1,5 +1,4 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
 import * as z from "zod";
 import { commonFlags } from "../cli/common-flags.ts";
 import { type ConfigOf, type Flag, onOff } from "../cli/flags.ts";
@@ -11,7 +10,14 @@ const path = (
     readonly byDefault: string;
     readonly environment?: readonly string[];
   },
-): Flag<string> => ({ ...flag, expected: "a path", schema: z.string().min(1) });
+): Flag<string> => ({
+  ...flag,
+  expected: "a path",
+  schema: z
+    .string()
+    .min(1)
+    .transform((text) => text.replace(/^~(?=\/|$)/, homedir())),
+});
 
 export const flags = {
   loginFile: path({
@@ -21,7 +27,7 @@ export const flags = {
   }),
   dockerConfig: path({
     takes: "folder",
-    byDefault: join(homedir(), ".docker"),
+    byDefault: "~/.docker",
     environment: ["DOCKER_CONFIG"],
     help: "the folder of Docker's config.json, which the logins are written into",
   }),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** The same value is the same text, whatever the order of its members. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value === "object" && value !== null) {
     const members = Object.entries(value)

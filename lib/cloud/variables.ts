@@ -21,7 +21,7 @@ export interface Problem {
   readonly text: string;
 }
 
-export const isVariable = (name: string): name is VariableName =>
+const isVariable = (name: string): name is VariableName =>
   (VARIABLE_NAMES as readonly string[]).includes(name);
 
 /** `NAME=value` words of a command line, as they stand behind `make`; undefined for a word that is none. */

@@ -27,7 +27,7 @@ export type ChangeSet =
   | { readonly kind: "empty" }
   | { readonly kind: "failed"; readonly why: string };
 
-export interface StackEvent {
+interface StackEvent {
   readonly id: string;
   /** Time of day. */
   readonly atMs: number;
