@@ -1,4 +1,4 @@
-import { type JsonNode, shownNode } from "../kit/json-text.ts";
+import { type JsonNode, shownNode } from "../../kit/json-text.ts";
 
 /** What is wrong in a file of the operator's, and where. */
 export interface FileProblem {

@@ -1,4 +1,4 @@
-import type { Metric } from "../page/metrics.ts";
+import type { Metric } from "../../page/metrics.ts";
 
 /** All metrics of the mode; the names are an interface. */
 export const metricTable = {
