@@ -12,7 +12,7 @@ export interface OneFile {
   readonly source: TextSource;
 }
 
-export interface BrokenEntry {
+interface BrokenEntry {
   readonly name: string;
   readonly problem: string;
 }

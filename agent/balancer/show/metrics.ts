@@ -35,5 +35,3 @@ export const metricTable = {
     help: "connections that are open through the fixed ports",
   },
 } as const satisfies Readonly<Record<string, Metric>>;
-
-export type MetricName = keyof typeof metricTable;

@@ -8,7 +8,7 @@ import { type Telling, telling } from "./tell.ts";
 import { type Known, viewOf } from "./view.ts";
 
 /** What the page shows, beside what the observer itself hears. */
-export type KnownParts = Pick<
+type KnownParts = Pick<
   Known,
   "instance" | "cluster" | "balancers" | "ports" | "begun" | "journalProblem"
 >;

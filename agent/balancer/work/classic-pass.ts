@@ -37,7 +37,7 @@ export interface BalancerWish {
   readonly wish: Wish;
 }
 
-export interface ClassicResult {
+interface ClassicResult {
   readonly standings: ReadonlyMap<string, Standing>;
   /** What each load balancer lacked when it was looked at. */
   readonly plans: readonly BalancerPlan[];

@@ -13,7 +13,7 @@ const CONNECT_MS = 250;
 /** A task that fails its check for as long as this does not answer: one lost check of a busy host is no reason. */
 const SILENT_MS = 700;
 
-export interface ForwardWish {
+interface ForwardWish {
   readonly service: Service & { readonly outlet: ForwardOutlet };
   readonly tasks: readonly Answering[];
 }

@@ -24,7 +24,7 @@ export interface TargetsPassOptions {
   readonly tell: Tell;
 }
 
-export interface TargetsResult {
+interface TargetsResult {
   readonly standings: ReadonlyMap<string, Standing>;
   readonly reports: readonly GroupReport[];
   readonly again: boolean;

@@ -14,7 +14,7 @@ export const problemText = ({ line, member, expected, got }: FileProblem): strin
   `line ${line}${member === "" ? "" : `, ${member}`}: expected ${expected}, got ${got}`;
 
 /** What a member must hold. */
-export interface Expected<T> {
+interface Expected<T> {
   readonly expected: string;
   /** Undefined for a node that is none. */
   readonly read: (node: JsonNode) => T | undefined;

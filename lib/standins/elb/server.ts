@@ -20,9 +20,9 @@ import {
   targetsState,
 } from "./targets-rules.ts";
 
-export type ElbOperation = ClassicOperation | keyof typeof targetsOperations;
+type ElbOperation = ClassicOperation | keyof typeof targetsOperations;
 
-export interface ElbFault {
+interface ElbFault {
   /** Default: any. */
   readonly operation?: ElbOperation;
   readonly loadBalancer?: string;
@@ -39,7 +39,7 @@ export interface ElbFault {
     | "hang";
 }
 
-export interface ElbRequest {
+interface ElbRequest {
   readonly operation: ElbOperation | "unknown";
   /** The load balancer's name or the target group's ARN; of a question, all names. */
   readonly about: string;
@@ -71,7 +71,7 @@ export interface ElbStandIn {
   close(): Promise<void>;
 }
 
-export type Gate = (moment: {
+type Gate = (moment: {
   readonly operation: ElbOperation;
   readonly phase: "before" | "after";
 }) => void | Promise<void>;
