@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { LOCATION_FORMS, type Location, locationOf } from "../../lib/elb/location.ts";
+import { LOCATION_FORMS, type Location, locationOf } from "../../lib/elb/files/location.ts";
 import { commonFlags } from "../cli/common-flags.ts";
 import { type ConfigOf, type Flag, oneOf, onOff } from "../cli/flags.ts";
 import { hostFlags } from "../host/host-flags.ts";

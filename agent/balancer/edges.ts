@@ -7,11 +7,11 @@ import { hostAddresses, hostInstanceId } from "../../lib/ecs/io/instance-metadat
 import { type FoundEcsAgent, findEcsAgent } from "../../lib/ecs/io/introspection.ts";
 import { findRegion } from "../../lib/ecs/io/region.ts";
 import { type EcsService, ecsService } from "../../lib/ecs/io/service.ts";
+import { type Location, locationText } from "../../lib/elb/files/location.ts";
 import type { JournalStore } from "../../lib/elb/flow/journal.ts";
 import { classicApi } from "../../lib/elb/io/classic.ts";
 import { targetsApi } from "../../lib/elb/io/targets.ts";
 import { localPortRange, type PortRange } from "../../lib/elb/listen-ports.ts";
-import { type Location, locationText } from "../../lib/elb/location.ts";
 import type { ClassicApi, TargetsApi } from "../../lib/elb/ports.ts";
 import { durableFile } from "../../lib/kit/io/durable-file.ts";
 import { fileText } from "../../lib/kit/io/file-text.ts";

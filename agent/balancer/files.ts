@@ -1,7 +1,7 @@
-import { type Configuration, readConfiguration } from "../../lib/elb/configuration.ts";
-import { type FileProblem, problemText } from "../../lib/elb/members.ts";
+import { type Configuration, readConfiguration } from "../../lib/elb/files/configuration.ts";
+import { type FileProblem, problemText } from "../../lib/elb/files/members.ts";
+import { readServices } from "../../lib/elb/files/services-file.ts";
 import type { Service } from "../../lib/elb/service.ts";
-import { readServices } from "../../lib/elb/services-file.ts";
 import { causes, Unavailable } from "../../lib/kit/failure.ts";
 import type { TextSource } from "../../lib/kit/text-source.ts";
 
@@ -12,7 +12,7 @@ export interface OneFile {
   readonly source: TextSource;
 }
 
-export interface BrokenEntry {
+interface BrokenEntry {
   readonly name: string;
   readonly problem: string;
 }

@@ -5,12 +5,12 @@ import { print, printJson } from "../cli/print.ts";
 import { type Answer, together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { BalancerConfig } from "./config.ts";
-import type { CycleResult } from "./cycle.ts";
 import { type Edges, systemEdges } from "./edges.ts";
-import { type Observer, observer } from "./observer.ts";
-import { pacing } from "./pace.ts";
-import { dryRunReport, reportText } from "./report.ts";
+import { type Observer, observer } from "./show/observer.ts";
+import { dryRunReport, reportText } from "./show/report.ts";
 import { leave } from "./stop.ts";
+import { pacing } from "./work/pace.ts";
+import type { CycleResult } from "./work/parts.ts";
 import { openWorld, type World } from "./world.ts";
 
 /** What is open is cut, and what drains left, a moment before the process's own limit makes the end a failure. */

@@ -1,4 +1,4 @@
-import type { Configuration } from "../../lib/elb/configuration.ts";
+import type { Configuration } from "../../lib/elb/files/configuration.ts";
 import { type KeptJournal, openJournal } from "../../lib/elb/flow/journal.ts";
 import { causes, Fatal, Unavailable } from "../../lib/kit/failure.ts";
 import type { Surroundings } from "../process/surroundings.ts";

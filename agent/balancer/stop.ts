@@ -4,8 +4,8 @@ import type { ClassicApi, TargetsApi } from "../../lib/elb/ports.ts";
 import { loadBalancerOf, type Service } from "../../lib/elb/service.ts";
 import { causes } from "../../lib/kit/failure.ts";
 import type { Clock } from "../../lib/kit/flow/clock.ts";
-import type { Tell } from "./standing.ts";
-import { groupName } from "./targets-pass.ts";
+import type { Tell } from "./work/standing.ts";
+import { groupName } from "./work/targets-pass.ts";
 
 const LOOK_MS = 1_000;
 

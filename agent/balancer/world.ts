@@ -4,21 +4,22 @@ import type { ClassicApi, TargetsApi } from "../../lib/elb/ports.ts";
 import { causes, Fatal } from "../../lib/kit/failure.ts";
 import { insistOn } from "../host/insist.ts";
 import type { Surroundings } from "../process/surroundings.ts";
-import { type ClassicPass, classicPass } from "./classic-pass.ts";
 import type { BalancerConfig } from "./config.ts";
-import { countedEdges } from "./counted.ts";
-import { type CycleResult, cycles } from "./cycle.ts";
-import { type DockerWatch, dockerWatch } from "./docker-watch.ts";
 import type { Edges } from "./edges.ts";
 import { type Files, followFiles } from "./files.ts";
-import { type Forwarding, forwarding } from "./forwarding.ts";
 import { type HostIdentity, localIdentity } from "./identity.ts";
-import type { Observer } from "./observer.ts";
-import { planesOf } from "./planes.ts";
-import { type Resting, resting } from "./resting.ts";
-import { type Services, serviceMemory } from "./services.ts";
+import { countedEdges } from "./show/counted.ts";
+import type { Observer } from "./show/observer.ts";
 import { findHost, journalOf } from "./start.ts";
-import { type TargetsPass, targetsPass } from "./targets-pass.ts";
+import { type ClassicPass, classicPass } from "./work/classic-pass.ts";
+import { cycles } from "./work/cycle.ts";
+import { type DockerWatch, dockerWatch } from "./work/docker-watch.ts";
+import { type Forwarding, forwarding } from "./work/forwarding.ts";
+import type { CycleResult } from "./work/parts.ts";
+import { planesOf } from "./work/planes.ts";
+import { type Resting, resting } from "./work/resting.ts";
+import { type Services, serviceMemory } from "./work/services.ts";
+import { type TargetsPass, targetsPass } from "./work/targets-pass.ts";
 
 /** The parts of the mode, joined. */
 export interface World {

@@ -38,18 +38,11 @@ export type Call =
       readonly instance: string;
     };
 
-export type CallOf<Operation extends Call["operation"]> = Extract<
-  Call,
-  { readonly operation: Operation }
->;
-
 /** What a load balancer's API said to a call that it took in. */
 export type CallOutcome =
   | { readonly kind: "done" }
   /** It will say the same again, as far as its code tells. */
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
-
-export type RefusedCall = Extract<CallOutcome, { readonly kind: "refused" }>;
 
 /**
  * Refusals that pass by themselves. A listener that was just deleted may count as there for a moment, and a certificate

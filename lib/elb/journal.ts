@@ -13,7 +13,7 @@ export interface Begun {
   readonly backEnd: readonly string[];
 }
 
-export interface NewPort {
+interface NewPort {
   readonly port: number;
   /** The policies that the instance port had before. */
   readonly backEnd: readonly string[];

@@ -39,7 +39,7 @@ export interface Move {
   readonly backEndThere: readonly string[];
 }
 
-export interface Refusal {
+interface Refusal {
   readonly service: string;
   readonly reason: string;
 }

@@ -44,13 +44,9 @@ export const samePolicies = (a: readonly string[], b: readonly string[]): boolea
   a.length === b.length && [...a].toSorted().join("\n") === [...b].toSorted().join("\n");
 
 /**
- * True when Create with the one would be taken as a repetition of the other. Protocols are compared whatever their
- * capitals (kubernetes/cloud-provider-aws, `aws_loadbalancer.go`).
+ * The same but for the port of the instance. Protocols are compared whatever their capitals
+ * (kubernetes/cloud-provider-aws, `aws_loadbalancer.go`).
  */
-export const sameListener = (a: Listener, b: Listener): boolean =>
-  a.lbPort === b.lbPort && a.instancePort === b.instancePort && sameSettings(a, b);
-
-/** The same but for the port of the instance. */
 export const sameSettings = (a: Listener, b: Listener): boolean =>
   a.protocol.toUpperCase() === b.protocol.toUpperCase() &&
   a.instanceProtocol.toUpperCase() === b.instanceProtocol.toUpperCase() &&

@@ -1,5 +1,5 @@
 /** Names for each DescribeLoadBalancers: documented for DescribeTags and for v2, so never refused here. */
-export const MOST_NAMES = 20;
+const MOST_NAMES = 20;
 /** On one page (API reference 2012-06-01, DescribeLoadBalancers, PageSize). */
 export const PAGE_SIZE = 400;
 

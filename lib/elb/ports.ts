@@ -4,7 +4,7 @@ import type { Question } from "./names.ts";
 import type { Target, TargetState } from "./target-plan.ts";
 
 /** A refusal of a question: no permission, or something that only an operator can mend. */
-export interface RefusedQuestion {
+interface RefusedQuestion {
   readonly kind: "refused";
   readonly code: string;
   readonly message: string;
@@ -37,7 +37,7 @@ export interface ClassicApi {
   >;
 }
 
-export interface TargetGroup {
+interface TargetGroup {
   readonly arn: string;
   /** instance, ip, lambda or alb. */
   readonly targetType: string;

@@ -10,7 +10,7 @@ export interface HealthCheckWish {
 }
 
 /** A listener follows this port of the container. */
-export interface PortPair {
+interface PortPair {
   readonly lbPort: number;
   readonly containerPort: number;
 }
@@ -25,7 +25,7 @@ export interface ForwardPort {
 }
 
 /** Each listener is made anew whenever the port of the task changes, as the original did. */
-export interface RewriteOutlet {
+interface RewriteOutlet {
   readonly mode: "rewrite";
   readonly loadBalancer: string;
   /** Empty: every listener follows the first port that the container has bound. */
@@ -44,7 +44,7 @@ export interface ForwardOutlet {
 }
 
 /** Each task is a target of the group for as long as it answers. */
-export interface TargetsOutlet {
+interface TargetsOutlet {
   readonly mode: "targets";
   readonly targetGroupArn: string;
   /** Empty: the first port that the container has bound. */

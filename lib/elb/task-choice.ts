@@ -7,15 +7,15 @@ export interface HostTask extends ServiceTask {
 }
 
 /** Why a service has no task to send to. */
-export type NoTask = AbsenceReason | "no-task";
+type NoTask = AbsenceReason | "no-task";
 
-export interface Without {
+interface Without {
   readonly reason: NoTask;
   readonly detail: string;
 }
 
 /** A TCP port of a container, and the port of the host that leads to it. */
-export interface BoundPort {
+interface BoundPort {
   readonly container: number;
   readonly host: number;
 }
@@ -42,7 +42,7 @@ export const ownAddress = ({ network }: ServiceTask): string | undefined =>
   network?.ipv4 ?? network?.ipv6;
 
 /** The ports of the service's container that can be sent to; or why the task can't be. */
-export function portsOf(service: Service, task: HostTask): BoundPorts | Without {
+function portsOf(service: Service, task: HostTask): BoundPorts | Without {
   const about = (reason: NoTask, detail: string): Without => ({
     reason,
     detail: `task ${shortId(task)}: ${detail}`,

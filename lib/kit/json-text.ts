@@ -17,7 +17,7 @@ export type JsonNode =
       readonly value: string | number | boolean | null;
     };
 
-export interface JsonMember {
+interface JsonMember {
   /** Of its name. */
   readonly line: number;
   readonly node: JsonNode;

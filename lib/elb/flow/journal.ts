@@ -43,9 +43,9 @@ export async function openJournal(
 ): Promise<KeptJournal> {
   let journal = await readJournal(store, scope, warn);
   let last: Promise<unknown> = Promise.resolve();
-  const change = (next: (before: Journal) => Journal): Promise<void> => {
+  const change = (edit: (before: Journal) => Journal): Promise<void> => {
     const written = last.then(async () => {
-      const after = next(journal);
+      const after = edit(journal);
       await store.write(formatJournal(scope, after));
       journal = after;
     });

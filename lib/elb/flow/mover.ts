@@ -45,209 +45,226 @@ const LIMIT_MS = 20_000;
  * - from the delete on nothing stops the move but the end of the process, and then the journal has it;
  * - the entry is struck out only when the listener leads where it shall, with all its policies.
  */
-export function mover({ send, journal, clock, random, limitMs = LIMIT_MS }: MoverOptions) {
-  async function insist(call: Call): Promise<Insisted> {
-    const tries = patience<"call">({ clock, random, limitMs });
-    let unanswered = false;
-    for (;;) {
-      const outcome = await send(call).catch((error: unknown): Insisted => {
-        if (!(error instanceof Unavailable)) throw error;
-        unanswered ||= error.mayHaveLanded;
-        return { kind: "unanswered", message: causes(error) };
-      });
-      if (outcome.kind === "done") return outcome;
-      if (outcome.kind === "refused" && !PASSING.includes(outcome.code)) {
-        const { code, message } = outcome;
-        // An earlier try may have landed: what the load balancer is like can't be told from this.
-        return unanswered ? { kind: "unanswered", message: `then ${code}, ${message}` } : outcome;
-      }
-      const delayMs = tries.miss("call");
-      if (delayMs === undefined) return outcome;
-      await clock.sleep(delayMs);
-    }
-  }
+export function mover(options: MoverOptions) {
+  const context: Context = { limitMs: LIMIT_MS, ...options };
+  return {
+    carryOut: (plan: BalancerPlan, balancer: LoadBalancer, instance: string) =>
+      carryOut(context, plan, balancer, instance),
+    replay: (begun: Begun, balancer: LoadBalancer, wanted: WantedPort) =>
+      replay(context, begun, balancer, wanted),
+  };
+}
 
-  const sendOnce = (call: Call): Promise<Insisted> =>
-    send(call).catch((error: unknown): Insisted => {
+type Context = Required<MoverOptions>;
+
+async function insist({ send, clock, random, limitMs }: Context, call: Call): Promise<Insisted> {
+  const tries = patience<"call">({ clock, random, limitMs });
+  let unanswered = false;
+  for (;;) {
+    const outcome = await send(call).catch((error: unknown): Insisted => {
       if (!(error instanceof Unavailable)) throw error;
+      unanswered ||= error.mayHaveLanded;
       return { kind: "unanswered", message: causes(error) };
     });
-
-  /** The first call that is not done ends it. */
-  async function insistOnAll(calls: readonly Call[]): Promise<{ readonly kind: "done" } | Failed> {
-    for (const call of calls) {
-      const outcome = await insist(call);
-      if (outcome.kind !== "done") return { kind: "failed", call, outcome };
+    if (outcome.kind === "done") return outcome;
+    if (outcome.kind === "refused" && !PASSING.includes(outcome.code)) {
+      const { code, message } = outcome;
+      // An earlier try may have landed: what the load balancer is like can't be told from this.
+      return unanswered ? { kind: "unanswered", message: `then ${code}, ${message}` } : outcome;
     }
-    return { kind: "done" };
+    const delayMs = tries.miss("call");
+    if (delayMs === undefined) return outcome;
+    await clock.sleep(delayMs);
   }
+}
 
-  /** The same; back-end policies that are refused before the listener is there are set after it. */
-  async function insistWithLate(
-    calls: readonly Call[],
-  ): Promise<{ readonly kind: "done" } | Failed> {
-    const at = calls.findIndex(({ operation }) => operation === "CreateLoadBalancerListeners");
-    if (at === -1) return insistOnAll(calls);
-    const early = await insistOnAll(calls.slice(0, at));
-    if (early.kind === "failed" && !isTooEarly(early)) return early;
-    const create = await insistOnAll([calls[at] as Call]);
-    if (create.kind === "failed") return create;
-    const late = early.kind === "failed" ? calls.slice(0, at) : [];
-    return insistOnAll([...late, ...calls.slice(at + 1)]);
+const sendOnce = ({ send }: Context, call: Call): Promise<Insisted> =>
+  send(call).catch((error: unknown): Insisted => {
+    if (!(error instanceof Unavailable)) throw error;
+    return { kind: "unanswered", message: causes(error) };
+  });
+
+/** The first call that is not done ends it. */
+async function insistOnAll(
+  context: Context,
+  calls: readonly Call[],
+): Promise<{ readonly kind: "done" } | Failed> {
+  for (const call of calls) {
+    const outcome = await insist(context, call);
+    if (outcome.kind !== "done") return { kind: "failed", call, outcome };
   }
+  return { kind: "done" };
+}
 
-  /** A journal that can't be written keeps the entry in mind, too: the next cycle finds the listener right, and strikes it out. */
-  const strike = (one: Begun): Promise<void> => journal.finish(one).catch(() => {});
+/** The same; back-end policies that are refused before the listener is there are set after it. */
+async function insistWithLate(
+  context: Context,
+  calls: readonly Call[],
+): Promise<{ readonly kind: "done" } | Failed> {
+  const at = calls.findIndex(({ operation }) => operation === "CreateLoadBalancerListeners");
+  if (at === -1) return insistOnAll(context, calls);
+  const early = await insistOnAll(context, calls.slice(0, at));
+  if (early.kind === "failed" && !isTooEarly(early)) return early;
+  const create = await insistOnAll(context, [calls[at] as Call]);
+  if (create.kind === "failed") return create;
+  const late = early.kind === "failed" ? calls.slice(0, at) : [];
+  return insistOnAll(context, [...late, ...calls.slice(at + 1)]);
+}
 
-  async function move(one: Move, others: ReadonlySet<number>): Promise<MoveOutcome> {
-    const { proof, before, remove, create, after } = callsOfMove(one);
-    const begun = begunOf(one);
-    // Its entry knows the policies that the listener lacks by now.
-    if (journal.begun().some((other) => keyOfBegun(other) === keyOfBegun(begun))) {
-      return { kind: "open", reason: "an earlier move of it is not at its end" };
-    }
-    for (const call of proof) {
-      const outcome = await sendOnce(call);
-      if (outcome.kind !== "done") {
-        return { kind: "untouched", reason: failedText({ kind: "failed", call, outcome }) };
-      }
-    }
-    try {
-      await journal.begin(begun);
-    } catch (error) {
-      return { kind: "untouched", reason: `the journal can't be written: ${causes(error)}` };
-    }
-    /** The new port's back-end policies as they were; another listener that is there needs them as they are. */
-    const undo = others.has(one.toPort) ? [] : before.map((call) => withoutPolicies(call, one));
-    const prepared = await insistOnAll(before);
-    const late = prepared.kind === "failed" && isTooEarly(prepared) ? before : [];
-    if (prepared.kind === "failed" && late.length === 0) {
-      if (prepared.outcome.kind === "refused") await strike(begun);
-      return { kind: "untouched", reason: failedText(prepared) };
-    }
-    const removed = await insistOnAll([remove]);
-    if (removed.kind === "failed") {
-      if (removed.outcome.kind === "unanswered")
-        return { kind: "open", reason: failedText(removed) };
-      if ((await insistOnAll(undo)).kind === "done") await strike(begun);
-      return { kind: "untouched", reason: failedText(removed) };
-    }
-    const created = await insistOnAll([create]);
-    if (created.kind === "failed") {
-      if (created.outcome.kind === "unanswered")
-        return { kind: "open", reason: failedText(created) };
-      const back = await insistOnAll([proof[0] as Call, ...after, ...undo]);
-      if (back.kind === "failed") {
-        return { kind: "open", reason: `${failedText(created)}; then ${failedText(back)}` };
-      }
-      await strike(begun);
-      return { kind: "restored", reason: failedText(created) };
-    }
-    const set = await insistOnAll([...late, ...after]);
-    return set.kind === "done" ? { kind: "moved" } : { kind: "open", reason: failedText(set) };
+/** A journal that can't be written keeps the entry in mind, too: the next cycle finds the listener right, and strikes it out. */
+const strike = ({ journal }: Context, one: Begun): Promise<void> =>
+  journal.finish(one).catch(() => {});
+
+async function move(
+  context: Context,
+  one: Move,
+  others: ReadonlySet<number>,
+): Promise<MoveOutcome> {
+  const { proof, before, remove, create, after } = callsOfMove(one);
+  const begun = begunOf(one);
+  // Its entry knows the policies that the listener lacks by now.
+  if (context.journal.begun().some((other) => keyOfBegun(other) === keyOfBegun(begun))) {
+    return { kind: "open", reason: "an earlier move of it is not at its end" };
   }
-
-  async function carryOut(
-    plan: BalancerPlan,
-    balancer: LoadBalancer,
-    instance: string,
-  ): Promise<PlanOutcome> {
-    const problems: string[] = [];
-    const moves: { move: Move; outcome: MoveOutcome }[] = [];
-    const leads = new Map(
-      balancer.listeners.map(({ listener }) => [listener.lbPort, listener.instancePort]),
-    );
-    const stuck = new Set<string>();
-    for (const one of plan.moves) {
-      // What was refused for one listener of a service would be refused for the next.
-      if (stuck.has(one.service)) continue;
-      const { lbPort } = one.from.listener;
-      const others = new Set([...leads].flatMap(([at, port]) => (at === lbPort ? [] : port)));
-      const outcome = await move(one, others);
-      moves.push({ move: one, outcome });
-      if (outcome.kind === "moved") leads.set(lbPort, one.toPort);
-      else stuck.add(one.service);
+  for (const call of proof) {
+    const outcome = await sendOnce(context, call);
+    if (outcome.kind !== "done") {
+      return { kind: "untouched", reason: failedText({ kind: "failed", call, outcome }) };
     }
-    const moved = moves.filter(({ outcome }) => outcome.kind === "moved");
-    const whole = stuck.size === 0;
-    const attempt = async (call: Call): Promise<boolean> => {
-      const result = await insistOnAll([call]);
-      if (result.kind === "failed") problems.push(failedText(result));
-      return result.kind === "done";
-    };
-    // A check that asks a port which the listener did not move to would take the host out.
-    if (plan.healthCheck !== undefined && whole) {
-      await attempt({
-        operation: "ConfigureHealthCheck",
-        loadBalancer: plan.loadBalancer,
-        healthCheck: plan.healthCheck.to,
-      });
-    }
-    const uncleared = new Set<number>();
-    for (const instancePort of plan.cleared) {
-      if ([...leads.values()].includes(instancePort)) continue;
-      const cleared = await attempt({
-        operation: "SetLoadBalancerPoliciesForBackendServer",
-        loadBalancer: plan.loadBalancer,
-        instancePort,
-        policies: [],
-      });
-      if (!cleared) uncleared.add(instancePort);
-    }
-    for (const { move: one } of moved) {
-      if (!uncleared.has(one.from.listener.instancePort)) await strike(begunOf(one));
-    }
-    if (plan.presence !== undefined && whole) {
-      await attempt({
-        operation:
-          plan.presence === "register"
-            ? "RegisterInstancesWithLoadBalancer"
-            : "DeregisterInstancesFromLoadBalancer",
-        loadBalancer: plan.loadBalancer,
-        instance,
-      });
-    }
-    return { moves, problems };
   }
-
-  /**
-   * Brings a move that was begun to its end, from what the load balancer is like now. Comes back with what was found,
-   * and what is still in the way.
-   */
-  async function replay(
-    begun: Begun,
-    balancer: LoadBalancer,
-    wanted: WantedPort,
-  ): Promise<{ readonly found: string; readonly problem?: string }> {
-    let at = begun;
-    const attempt = async (port: WantedPort) => {
-      const recovery = recover(at, balancer, port);
-      const { port: made, calls } = recovery;
-      if (made !== undefined && !at.to.some((one) => one.port === made)) {
-        at = { ...at, to: [...at.to, { port: made, backEnd: backEndOf(balancer, made) }] };
-        // The listener comes first, even where the journal can't be written any more.
-        await journal.begin(at).catch(() => {});
-      }
-      return { recovery, outcome: await insistWithLate(calls) };
-    };
-    let { recovery, outcome } = await attempt(wanted);
-    let { found } = recovery;
-    if (
-      outcome.kind === "failed" &&
-      outcome.outcome.kind === "refused" &&
-      outcome.call.operation === "CreateLoadBalancerListeners"
-    ) {
-      // Refused for good where it was to lead: then as it was.
-      const { code } = outcome.outcome;
-      ({ recovery, outcome } = await attempt("gone"));
-      found = `${found}; that was refused (${code}), so: ${recovery.found}`;
-    }
-    if (outcome.kind === "failed") return { found, problem: failedText(outcome) };
-    await strike(begun);
-    return { found };
+  try {
+    await context.journal.begin(begun);
+  } catch (error) {
+    return { kind: "untouched", reason: `the journal can't be written: ${causes(error)}` };
   }
+  /** The new port's back-end policies as they were; another listener that is there needs them as they are. */
+  const undo = others.has(one.toPort) ? [] : before.map((call) => withoutPolicies(call, one));
+  const prepared = await insistOnAll(context, before);
+  const late = prepared.kind === "failed" && isTooEarly(prepared) ? before : [];
+  if (prepared.kind === "failed" && late.length === 0) {
+    if (prepared.outcome.kind === "refused") await strike(context, begun);
+    return { kind: "untouched", reason: failedText(prepared) };
+  }
+  const removed = await insistOnAll(context, [remove]);
+  if (removed.kind === "failed") {
+    if (removed.outcome.kind === "unanswered") return { kind: "open", reason: failedText(removed) };
+    if ((await insistOnAll(context, undo)).kind === "done") await strike(context, begun);
+    return { kind: "untouched", reason: failedText(removed) };
+  }
+  const created = await insistOnAll(context, [create]);
+  if (created.kind === "failed") {
+    if (created.outcome.kind === "unanswered") return { kind: "open", reason: failedText(created) };
+    const back = await insistOnAll(context, [proof[0] as Call, ...after, ...undo]);
+    if (back.kind === "failed") {
+      return { kind: "open", reason: `${failedText(created)}; then ${failedText(back)}` };
+    }
+    await strike(context, begun);
+    return { kind: "restored", reason: failedText(created) };
+  }
+  const set = await insistOnAll(context, [...late, ...after]);
+  return set.kind === "done" ? { kind: "moved" } : { kind: "open", reason: failedText(set) };
+}
 
-  return { carryOut, replay };
+async function carryOut(
+  context: Context,
+  plan: BalancerPlan,
+  balancer: LoadBalancer,
+  instance: string,
+): Promise<PlanOutcome> {
+  const problems: string[] = [];
+  const moves: { move: Move; outcome: MoveOutcome }[] = [];
+  const leads = new Map(
+    balancer.listeners.map(({ listener }) => [listener.lbPort, listener.instancePort]),
+  );
+  const stuck = new Set<string>();
+  for (const one of plan.moves) {
+    // What was refused for one listener of a service would be refused for the next.
+    if (stuck.has(one.service)) continue;
+    const { lbPort } = one.from.listener;
+    const others = new Set([...leads].flatMap(([at, port]) => (at === lbPort ? [] : port)));
+    const outcome = await move(context, one, others);
+    moves.push({ move: one, outcome });
+    if (outcome.kind === "moved") leads.set(lbPort, one.toPort);
+    else stuck.add(one.service);
+  }
+  const moved = moves.filter(({ outcome }) => outcome.kind === "moved");
+  const whole = stuck.size === 0;
+  const attempt = async (call: Call): Promise<boolean> => {
+    const result = await insistOnAll(context, [call]);
+    if (result.kind === "failed") problems.push(failedText(result));
+    return result.kind === "done";
+  };
+  // A check that asks a port which the listener did not move to would take the host out.
+  if (plan.healthCheck !== undefined && whole) {
+    await attempt({
+      operation: "ConfigureHealthCheck",
+      loadBalancer: plan.loadBalancer,
+      healthCheck: plan.healthCheck.to,
+    });
+  }
+  const uncleared = new Set<number>();
+  for (const instancePort of plan.cleared) {
+    if ([...leads.values()].includes(instancePort)) continue;
+    const cleared = await attempt({
+      operation: "SetLoadBalancerPoliciesForBackendServer",
+      loadBalancer: plan.loadBalancer,
+      instancePort,
+      policies: [],
+    });
+    if (!cleared) uncleared.add(instancePort);
+  }
+  for (const { move: one } of moved) {
+    if (!uncleared.has(one.from.listener.instancePort)) await strike(context, begunOf(one));
+  }
+  if (plan.presence !== undefined && whole) {
+    await attempt({
+      operation:
+        plan.presence === "register"
+          ? "RegisterInstancesWithLoadBalancer"
+          : "DeregisterInstancesFromLoadBalancer",
+      loadBalancer: plan.loadBalancer,
+      instance,
+    });
+  }
+  return { moves, problems };
+}
+
+/**
+ * Brings a move that was begun to its end, from what the load balancer is like now. Comes back with what was found,
+ * and what is still in the way.
+ */
+async function replay(
+  context: Context,
+  begun: Begun,
+  balancer: LoadBalancer,
+  wanted: WantedPort,
+): Promise<{ readonly found: string; readonly problem?: string }> {
+  let at = begun;
+  const attempt = async (port: WantedPort) => {
+    const recovery = recover(at, balancer, port);
+    const { port: made, calls } = recovery;
+    if (made !== undefined && !at.to.some((one) => one.port === made)) {
+      at = { ...at, to: [...at.to, { port: made, backEnd: backEndOf(balancer, made) }] };
+      // The listener comes first, even where the journal can't be written any more.
+      await context.journal.begin(at).catch(() => {});
+    }
+    return { recovery, outcome: await insistWithLate(context, calls) };
+  };
+  let { recovery, outcome } = await attempt(wanted);
+  let { found } = recovery;
+  if (
+    outcome.kind === "failed" &&
+    outcome.outcome.kind === "refused" &&
+    outcome.call.operation === "CreateLoadBalancerListeners"
+  ) {
+    // Refused for good where it was to lead: then as it was.
+    const { code } = outcome.outcome;
+    ({ recovery, outcome } = await attempt("gone"));
+    found = `${found}; that was refused (${code}), so: ${recovery.found}`;
+  }
+  if (outcome.kind === "failed") return { found, problem: failedText(outcome) };
+  await strike(context, begun);
+  return { found };
 }
 
 interface Failed {

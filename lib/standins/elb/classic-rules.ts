@@ -242,7 +242,8 @@ function judgeListener(
   }
 }
 
-const sorted = (value: object): object => Object.fromEntries(Object.entries(value).toSorted());
+const sorted = (value: object): object =>
+  Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
 function knownPolicies(balancer: BalancerState, names: readonly string[]): readonly string[] {
   const unknown = names.find((name) => !balancer.policies.has(name));

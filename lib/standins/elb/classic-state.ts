@@ -1,6 +1,6 @@
 /** Classic Load Balancers as the stand-in holds them; sources as in `classic-rules.ts`. */
 
-export interface ClassicListener {
+interface ClassicListener {
   readonly lbPort: number;
   readonly protocol: string;
   readonly instancePort: number;

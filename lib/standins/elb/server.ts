@@ -20,9 +20,9 @@ import {
   targetsState,
 } from "./targets-rules.ts";
 
-export type ElbOperation = ClassicOperation | keyof typeof targetsOperations;
+type ElbOperation = ClassicOperation | keyof typeof targetsOperations;
 
-export interface ElbFault {
+interface ElbFault {
   /** Default: any. */
   readonly operation?: ElbOperation;
   readonly loadBalancer?: string;
@@ -39,7 +39,7 @@ export interface ElbFault {
     | "hang";
 }
 
-export interface ElbRequest {
+interface ElbRequest {
   readonly operation: ElbOperation | "unknown";
   /** The load balancer's name or the target group's ARN; of a question, all names. */
   readonly about: string;
@@ -71,7 +71,7 @@ export interface ElbStandIn {
   close(): Promise<void>;
 }
 
-export type Gate = (moment: {
+type Gate = (moment: {
   readonly operation: ElbOperation;
   readonly phase: "before" | "after";
 }) => void | Promise<void>;
@@ -120,64 +120,21 @@ export async function elbStandIn({
   const rules = elbRules(clock);
   const requests: ElbRequest[] = [];
   const listeners: ((request: ElbRequest) => void)[] = [];
-  const faults = faultList<ElbFault>();
-  let gate: Gate | undefined;
-  let latencyMs = 0;
-  let served = 0;
-
-  const record = (request: ElbRequest): void => {
-    requests.push(request);
-    if (requests.length > MOST_REQUESTS) requests.shift();
-    for (const listener of listeners) listener(request);
+  const serving: Serving = {
+    rules,
+    clock,
+    faults: faultList<ElbFault>(),
+    gate: undefined,
+    latencyMs: 0,
+    served: 0,
+    heard(request) {
+      requests.push(request);
+      if (requests.length > MOST_REQUESTS) requests.shift();
+      for (const listener of listeners) listener(request);
+    },
   };
-
-  const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const form = new Form(await bodyOf(message));
-    const version = form.text("Version") ?? "";
-    const operation = (form.text("Action") ?? "") as ElbOperation;
-    const about = aboutOf(form);
-    served += 1;
-    const id = `00000000-0000-4000-8000-${String(served).padStart(12, "0")}`;
-    const fault = faults.next(
-      (one) => (one.operation ?? operation) === operation && (one.loadBalancer ?? about) === about,
-    )?.kind;
-    const said = (result: string) =>
-      record({ operation: operation || "unknown", about, result, at: clock.now() });
-    await gate?.({ operation, phase: "before" });
-    if (fault === "reset-before" || fault === "hang") {
-      said(fault);
-      if (fault === "reset-before") message.socket.resetAndDestroy();
-      return;
-    }
-    let answer: { readonly status: number; readonly body: string; readonly result: string };
-    try {
-      if (fault !== undefined && fault !== "reset-after") {
-        throw new Refusal(fault.code, fault.message ?? fault.code, fault.status ?? 400);
-      }
-      const result = xml({ [`${operation}Result`]: rules.answer(version, operation, form) });
-      const meta = xml({ ResponseMetadata: { RequestId: id } });
-      answer = {
-        status: 200,
-        body: `<${operation}Response xmlns="${VERSIONS[version]}">${result}${meta}</${operation}Response>`,
-        result: "ok",
-      };
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      answer = refused(error, id, VERSIONS[version] ?? "");
-    }
-    said(fault === "reset-after" ? fault : answer.result);
-    await gate?.({ operation, phase: "after" });
-    if (fault === "reset-after") {
-      message.socket.resetAndDestroy();
-      return;
-    }
-    if (latencyMs > 0) await clock.sleep(latencyMs);
-    response.writeHead(answer.status, { "content-type": "text/xml", "x-amzn-requestid": id });
-    response.end(answer.body);
-  };
-
   const server = createServer((message, response) => {
-    serve(message, response).catch((error: unknown) => {
+    serve(serving, message, response).catch((error: unknown) => {
       // A defect here must be seen.
       response.writeHead(500).end(String(error));
     });
@@ -204,12 +161,12 @@ export async function elbStandIn({
       rules.classic.deleteTakesMs = ms;
     },
     latency(ms) {
-      latencyMs = ms;
+      serving.latencyMs = ms;
     },
-    fail: faults.add,
-    clearFaults: faults.clear,
+    fail: serving.faults.add,
+    clearFaults: serving.faults.clear,
     gate(listener) {
-      gate = listener;
+      serving.gate = listener;
     },
     onRequest: (listener) => void listeners.push(listener),
     async close() {
@@ -218,6 +175,76 @@ export async function elbStandIn({
       await closed;
     },
   };
+}
+
+interface Serving {
+  readonly rules: ReturnType<typeof elbRules>;
+  readonly clock: Clock;
+  readonly faults: ReturnType<typeof faultList<ElbFault>>;
+  readonly heard: (request: ElbRequest) => void;
+  gate: Gate | undefined;
+  latencyMs: number;
+  served: number;
+}
+
+async function serve(
+  serving: Serving,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const form = new Form(await bodyOf(message));
+  const operation = (form.text("Action") ?? "") as ElbOperation;
+  const about = aboutOf(form);
+  serving.served += 1;
+  const id = `00000000-0000-4000-8000-${String(serving.served).padStart(12, "0")}`;
+  const fault = serving.faults.next(
+    (one) => (one.operation ?? operation) === operation && (one.loadBalancer ?? about) === about,
+  )?.kind;
+  const said = (result: string) =>
+    serving.heard({ operation: operation || "unknown", about, result, at: serving.clock.now() });
+  await serving.gate?.({ operation, phase: "before" });
+  if (fault === "reset-before" || fault === "hang") {
+    said(fault);
+    if (fault === "reset-before") message.socket.resetAndDestroy();
+    return;
+  }
+  const answer = answerTo(serving.rules, form, id, fault);
+  said(fault === "reset-after" ? fault : answer.result);
+  await serving.gate?.({ operation, phase: "after" });
+  if (fault === "reset-after") {
+    message.socket.resetAndDestroy();
+    return;
+  }
+  if (serving.latencyMs > 0) await serving.clock.sleep(serving.latencyMs);
+  response.writeHead(answer.status, { "content-type": "text/xml", "x-amzn-requestid": id });
+  response.end(answer.body);
+}
+
+function answerTo(
+  rules: ReturnType<typeof elbRules>,
+  form: Form,
+  id: string,
+  fault: ElbFault["kind"] | undefined,
+): { readonly status: number; readonly body: string; readonly result: string } {
+  const version = form.text("Version") ?? "";
+  const operation = form.text("Action") ?? "";
+  const namespace = VERSIONS[version] ?? "";
+  try {
+    if (typeof fault === "object") {
+      throw new Refusal(fault.code, fault.message ?? fault.code, fault.status ?? 400);
+    }
+    const result = xml({ [`${operation}Result`]: rules.answer(version, operation, form) });
+    const meta = xml({ ResponseMetadata: { RequestId: id } });
+    const name = `${operation}Response`;
+    return {
+      status: 200,
+      body: `<${name} xmlns="${namespace}">${result}${meta}</${name}>`,
+      result: "ok",
+    };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return refused(error, id, namespace);
+  }
 }
 
 const aboutOf = (form: Form): string =>

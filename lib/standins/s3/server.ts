@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export interface S3Request {
+interface S3Request {
   /** GetObject, or what else was asked for. */
   readonly operation: string;
   readonly bucket: string;

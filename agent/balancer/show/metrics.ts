@@ -1,4 +1,4 @@
-import type { Metric } from "../page/metrics.ts";
+import type { Metric } from "../../page/metrics.ts";
 
 /** All metrics of the mode; the names are an interface. */
 export const metricTable = {
@@ -35,5 +35,3 @@ export const metricTable = {
     help: "connections that are open through the fixed ports",
   },
 } as const satisfies Readonly<Record<string, Metric>>;
-
-export type MetricName = keyof typeof metricTable;

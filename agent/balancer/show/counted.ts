@@ -1,7 +1,7 @@
-import type { Call, CallOutcome } from "../../lib/elb/calls.ts";
-import type { ClassicApi, TargetsApi } from "../../lib/elb/ports.ts";
-import type { TextSource } from "../../lib/kit/text-source.ts";
-import type { Edges } from "./edges.ts";
+import type { Call, CallOutcome } from "../../../lib/elb/calls.ts";
+import type { ClassicApi, TargetsApi } from "../../../lib/elb/ports.ts";
+import type { TextSource } from "../../../lib/kit/text-source.ts";
+import type { Edges } from "../edges.ts";
 
 /** Hears of each request to AWS when it has ended. */
 export type Count = (operation: string, result: "ok" | "refused" | "failed") => void;

@@ -1,9 +1,9 @@
-import { callText } from "../../lib/elb/calls.ts";
-import { callsOfPlan, isEmptyPlan, planDiff } from "../../lib/elb/listener-plan.ts";
-import { line } from "../cli/print.ts";
-import type { CycleResult } from "./cycle.ts";
-import { isForward } from "./services.ts";
-import { groupName } from "./targets-pass.ts";
+import { callText } from "../../../lib/elb/calls.ts";
+import { callsOfPlan, isEmptyPlan, planDiff } from "../../../lib/elb/listener-plan.ts";
+import { line } from "../../cli/print.ts";
+import type { CycleResult } from "../work/parts.ts";
+import { isForward } from "../work/services.ts";
+import { groupName } from "../work/targets-pass.ts";
 
 /** What `--dryRun` found; for machines as it is. */
 export interface DryRunReport {

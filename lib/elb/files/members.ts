@@ -1,4 +1,4 @@
-import { type JsonNode, shownNode } from "../kit/json-text.ts";
+import { type JsonNode, shownNode } from "../../kit/json-text.ts";
 
 /** What is wrong in a file of the operator's, and where. */
 export interface FileProblem {
@@ -14,7 +14,7 @@ export const problemText = ({ line, member, expected, got }: FileProblem): strin
   `line ${line}${member === "" ? "" : `, ${member}`}: expected ${expected}, got ${got}`;
 
 /** What a member must hold. */
-export interface Expected<T> {
+interface Expected<T> {
   readonly expected: string;
   /** Undefined for a node that is none. */
   readonly read: (node: JsonNode) => T | undefined;

@@ -1,14 +1,14 @@
-import { type ModeStatus, modeStatus } from "../page/mode-status.ts";
-import type { Surroundings } from "../process/surroundings.ts";
-import type { BalancerConfig } from "./config.ts";
+import { type ModeStatus, modeStatus } from "../../page/mode-status.ts";
+import type { Surroundings } from "../../process/surroundings.ts";
+import type { BalancerConfig } from "../config.ts";
+import type { CycleResult } from "../work/parts.ts";
 import type { Count } from "./counted.ts";
-import type { CycleResult } from "./cycle.ts";
 import { metricTable } from "./metrics.ts";
 import { type Telling, telling } from "./tell.ts";
 import { type Known, viewOf } from "./view.ts";
 
 /** What the page shows, beside what the observer itself hears. */
-export type KnownParts = Pick<
+type KnownParts = Pick<
   Known,
   "instance" | "cluster" | "balancers" | "ports" | "begun" | "journalProblem"
 >;

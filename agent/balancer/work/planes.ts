@@ -1,8 +1,8 @@
-import type { Clock } from "../../lib/kit/flow/clock.ts";
-import { kernelPlane } from "../../lib/net/flow/kernel-plane.ts";
-import { kernelFacts, translatedNow } from "../../lib/net/io/kernel-facts.ts";
-import { nftables } from "../../lib/net/io/nftables.ts";
-import { kernelLacks } from "../../lib/net/kernel-lacks.ts";
+import type { Clock } from "../../../lib/kit/flow/clock.ts";
+import { kernelPlane } from "../../../lib/net/flow/kernel-plane.ts";
+import { kernelFacts, translatedNow } from "../../../lib/net/io/kernel-facts.ts";
+import { nftables } from "../../../lib/net/io/nftables.ts";
+import { kernelLacks } from "../../../lib/net/kernel-lacks.ts";
 import type { Planes } from "./forwarding.ts";
 import type { Tell } from "./standing.ts";
 

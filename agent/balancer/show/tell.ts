@@ -1,6 +1,6 @@
-import type { Log } from "../process/log.ts";
-import type { CycleResult } from "./cycle.ts";
-import type { Tell, Told } from "./standing.ts";
+import type { Log } from "../../process/log.ts";
+import type { CycleResult } from "../work/parts.ts";
+import type { Tell, Told } from "../work/standing.ts";
 
 const MOST_KEPT = 50;
 

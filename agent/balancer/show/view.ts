@@ -1,15 +1,15 @@
-import type { SeenBalancer } from "../../lib/elb/flow/look.ts";
-import type { Begun } from "../../lib/elb/journal.ts";
-import { isEmptyPlan, planDiff } from "../../lib/elb/listener-plan.ts";
-import { listenerText } from "../../lib/elb/load-balancer.ts";
-import { loadBalancerOf, type Service } from "../../lib/elb/service.ts";
-import { idOf } from "../../lib/elb/task-choice.ts";
-import { endpointOf } from "../../lib/net/backend.ts";
-import type { PortState } from "../../lib/net/flow/forwards.ts";
-import type { View } from "../page/view.ts";
-import type { CycleResult } from "./cycle.ts";
-import type { Seen } from "./services.ts";
-import { groupName } from "./targets-pass.ts";
+import type { SeenBalancer } from "../../../lib/elb/flow/look.ts";
+import type { Begun } from "../../../lib/elb/journal.ts";
+import { isEmptyPlan, planDiff } from "../../../lib/elb/listener-plan.ts";
+import { listenerText } from "../../../lib/elb/load-balancer.ts";
+import { loadBalancerOf, type Service } from "../../../lib/elb/service.ts";
+import { idOf } from "../../../lib/elb/task-choice.ts";
+import { endpointOf } from "../../../lib/net/backend.ts";
+import type { PortState } from "../../../lib/net/flow/forwards.ts";
+import type { View } from "../../page/view.ts";
+import type { CycleResult } from "../work/parts.ts";
+import type { Seen } from "../work/services.ts";
+import { groupName } from "../work/targets-pass.ts";
 
 /** All that the page is made of. */
 export interface Known {

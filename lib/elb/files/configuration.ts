@@ -1,4 +1,4 @@
-import { readJson, shownNode } from "../kit/json-text.ts";
+import { readJson, shownNode } from "../../kit/json-text.ts";
 import { expects, type FileProblem, membersOf } from "./members.ts";
 
 /** The original's configuration file. */

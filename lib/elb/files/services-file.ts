@@ -1,6 +1,6 @@
-import { type JsonNode, readJson, shownNode } from "../kit/json-text.ts";
+import { type JsonNode, readJson, shownNode } from "../../kit/json-text.ts";
+import type { ForwardPort, HealthCheckWish, Outlet, Service } from "../service.ts";
 import { expects, type FileProblem, type Members, membersOf } from "./members.ts";
-import type { ForwardPort, HealthCheckWish, Outlet, Service } from "./service.ts";
 
 export type ServicesFile =
   | {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/kit/flow/clock.ts";
+import type { Clock } from "../../../lib/kit/flow/clock.ts";
 
 /** After an event: ECS hears of it a moment later than Docker, so one look is not enough. */
 const AFTER_EVENT_MS = [1_000, 2_000, 4_000];

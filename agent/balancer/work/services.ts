@@ -1,5 +1,5 @@
-import type { ServiceTask } from "../../lib/ecs/service-task.ts";
-import type { ForwardOutlet, Service } from "../../lib/elb/service.ts";
+import type { ServiceTask } from "../../../lib/ecs/service-task.ts";
+import type { ForwardOutlet, Service } from "../../../lib/elb/service.ts";
 import {
   type Answering,
   type Candidates,
@@ -7,8 +7,8 @@ import {
   candidates,
   choose,
   familyOf,
-} from "../../lib/elb/task-choice.ts";
-import type { ServiceState } from "../../lib/elb/wishes.ts";
+} from "../../../lib/elb/task-choice.ts";
+import type { ServiceState } from "../../../lib/elb/wishes.ts";
 
 /** A service as the last look has found it. */
 export interface Seen {

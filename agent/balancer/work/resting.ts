@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/kit/flow/clock.ts";
+import type { Clock } from "../../../lib/kit/flow/clock.ts";
 
 const FIRST_MS = 30_000;
 const LONGEST_MS = 600_000;

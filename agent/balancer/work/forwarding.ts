@@ -1,11 +1,11 @@
-import { type PortRange, takenProblem } from "../../lib/elb/listen-ports.ts";
-import type { ForwardOutlet, Service } from "../../lib/elb/service.ts";
-import { type Answering, hostPortOf, idOf, ownAddress } from "../../lib/elb/task-choice.ts";
-import type { Clock, Random } from "../../lib/kit/flow/clock.ts";
-import { type Backend, backendKey } from "../../lib/net/backend.ts";
-import { type Forwards, forwards, type PortState } from "../../lib/net/flow/forwards.ts";
-import type { KernelPlane } from "../../lib/net/flow/kernel-plane.ts";
-import { type Ask, accepts, type Probe, probe } from "../../lib/net/flow/probe.ts";
+import { type PortRange, takenProblem } from "../../../lib/elb/listen-ports.ts";
+import type { ForwardOutlet, Service } from "../../../lib/elb/service.ts";
+import { type Answering, hostPortOf, idOf, ownAddress } from "../../../lib/elb/task-choice.ts";
+import type { Clock, Random } from "../../../lib/kit/flow/clock.ts";
+import { type Backend, backendKey } from "../../../lib/net/backend.ts";
+import { type Forwards, forwards, type PortState } from "../../../lib/net/flow/forwards.ts";
+import type { KernelPlane } from "../../../lib/net/flow/kernel-plane.ts";
+import { type Ask, accepts, type Probe, probe } from "../../../lib/net/flow/probe.ts";
 import type { Tell } from "./standing.ts";
 
 /** A local task that takes longer than this is passed over. */
@@ -13,7 +13,7 @@ const CONNECT_MS = 250;
 /** A task that fails its check for as long as this does not answer: one lost check of a busy host is no reason. */
 const SILENT_MS = 700;
 
-export interface ForwardWish {
+interface ForwardWish {
   readonly service: Service & { readonly outlet: ForwardOutlet };
   readonly tasks: readonly Answering[];
 }
@@ -59,97 +59,32 @@ export interface Forwarding {
  * tasks answers, so that the load balancer's health check, which asks the same port, tells the truth.
  */
 export function forwarding(options: ForwardingOptions): Forwarding {
-  const { clock, random, planes, tell, ask = accepts } = options;
-  const refused = new Map<number, string>();
-  const listening = new Set<number>();
+  const { clock, random, planes, ask = accepts } = options;
+  const ports: Ports = { listening: new Set(), refused: new Map() };
   const health = answerings(clock);
   let wishes: readonly ForwardWish[] = [];
   let wanted: ReadonlyMap<number, readonly Backend[]> = new Map();
-  const silent = (wish: ForwardWish) =>
-    wish.service.outlet.dataPlane === "kernel" && !planes.kernel;
-
-  const made = (kernel: KernelPlane | undefined): Forwards =>
-    forwards({
-      policy: "p2c",
-      connectTimeoutMs: CONNECT_MS,
-      clock,
-      random,
-      ...(kernel !== undefined && { kernel }),
-      ...(planes.translated !== undefined && { translated: planes.translated }),
-      tell: {
-        listening(port) {
-          refused.delete(port);
-          listening.add(port);
-          tell({ level: "info", about: `port ${port}`, text: `listens on port ${port}` });
-          options.onChange();
-        },
-        closed(port) {
-          listening.delete(port);
-          tell({
-            level: "warn",
-            about: `port ${port}`,
-            text: `no task answers behind port ${port}: closed, so that the health check sees it`,
-          });
-          options.onChange();
-        },
-        refused(port, problem) {
-          refused.set(port, problem);
-          tell({
-            level: "warn",
-            about: `port ${port}`,
-            text: `can't listen on port ${port}: ${problem}; tries again`,
-          });
-          options.onChange();
-        },
-        failure() {},
-        givenUp(port, problem) {
-          tell({
-            level: "warn",
-            about: `port ${port}`,
-            text: `a client of port ${port} was sent away: ${problem}`,
-          });
-        },
-      },
-    });
-  const proxied = made(undefined);
-  const inKernel = planes.kernel === undefined ? undefined : made(planes.kernel);
+  const proxied = forwardsOf(options, ports, undefined);
+  const inKernel = planes.kernel && forwardsOf(options, ports, planes.kernel);
+  const problemOf = (service: Service) => portProblem(service, wishes, ports, options);
 
   const apply = (): void => {
-    const byProxy = new Map<number, readonly Backend[]>();
-    const byKernel = new Map<number, readonly Backend[]>();
-    for (const wish of wishes) {
-      const { outlet } = wish.service;
-      if (silent(wish) || problemOf(wish.service) !== undefined) continue;
-      const ports = outlet.dataPlane === "kernel" ? byKernel : byProxy;
+    const byPlane = {
+      proxy: new Map<number, readonly Backend[]>(),
+      kernel: new Map<number, readonly Backend[]>(),
+    };
+    for (const { service } of wishes) {
+      const { outlet } = service;
+      // A port that could not be listened on is tried again, so it stays wanted.
+      if (portProblem(service, wishes, undefined, options) !== undefined) continue;
       for (const { listenPort } of outlet.ports) {
-        if (byProxy.has(listenPort) || byKernel.has(listenPort)) continue;
-        ports.set(listenPort, (wanted.get(listenPort) ?? []).filter(health.answers));
+        const backends = (wanted.get(listenPort) ?? []).filter(health.answers);
+        byPlane[outlet.dataPlane].set(listenPort, backends);
       }
     }
-    proxied.set(byProxy);
-    inKernel?.set(byKernel);
+    proxied.set(byPlane.proxy);
+    inKernel?.set(byPlane.kernel);
   };
-
-  const problemOf = (service: Service): string | undefined => {
-    if (service.outlet.mode !== "forward") return undefined;
-    const { outlet } = service;
-    if (outlet.dataPlane === "kernel" && planes.kernel === undefined) {
-      return `the kernel can't hand on here: ${planes.problem}`;
-    }
-    for (const { listenPort } of outlet.ports) {
-      const owner = wishes.find((other) =>
-        other.service.outlet.ports.some((one) => one.listenPort === listenPort),
-      );
-      if (owner !== undefined && owner.service.key !== service.key) {
-        return `port ${listenPort} is already that of service ${owner.service.key}`;
-      }
-      const taken = options.force ? undefined : takenProblem(listenPort, options.localPorts);
-      const problem = taken ?? refused.get(listenPort);
-      if (problem !== undefined) return taken ?? `can't listen on port ${listenPort}: ${problem}`;
-    }
-    return undefined;
-  };
-
   const checks: Probe = probe({
     targets: () => [...wanted.values()].flat(),
     ask: (backend, limitMs) => health.watch(backend, ask(backend, limitMs), apply),
@@ -160,7 +95,9 @@ export function forwarding(options: ForwardingOptions): Forwarding {
       inKernel?.checked(checks.down);
     },
   });
+
   return {
+    problemOf,
     set(now) {
       wishes = now;
       wanted = new Map(now.flatMap((wish) => [...backendsOf(wish, options)]));
@@ -173,17 +110,96 @@ export function forwarding(options: ForwardingOptions): Forwarding {
       ...(planes.kernel === undefined ? [] : [planes.kernel.run(stop)]),
       checks.run(stop),
     ],
-    isServing({ outlet }) {
-      if (outlet.mode !== "forward") return false;
-      return outlet.ports.every(({ listenPort }) => listening.has(listenPort));
-    },
-    problemOf,
+    isServing: ({ outlet }) =>
+      outlet.mode === "forward" &&
+      outlet.ports.every(({ listenPort }) => ports.listening.has(listenPort)),
     ports: async () => [...(await proxied.ports()), ...((await inKernel?.ports()) ?? [])],
     async close(drainMs) {
       const cut = await Promise.all([proxied.close(drainMs), inKernel?.close(drainMs) ?? 0]);
       return cut[0] + cut[1];
     },
   };
+}
+
+/** What became of the ports that were to be listened on. */
+interface Ports {
+  readonly listening: Set<number>;
+  readonly refused: Map<number, string>;
+}
+
+/** One plane's ports, with what happens to them told. */
+function forwardsOf(
+  { clock, random, planes, tell, onChange }: ForwardingOptions,
+  { listening, refused }: Ports,
+  kernel: KernelPlane | undefined,
+): Forwards {
+  const say = (level: "info" | "warn", port: number, text: string): void =>
+    tell({ level, about: `port ${port}`, text });
+  return forwards({
+    policy: "p2c",
+    connectTimeoutMs: CONNECT_MS,
+    clock,
+    random,
+    ...(kernel !== undefined && { kernel }),
+    ...(kernel !== undefined &&
+      planes.translated !== undefined && { translated: planes.translated }),
+    tell: {
+      listening(port) {
+        refused.delete(port);
+        listening.add(port);
+        say("info", port, `listens on port ${port}`);
+        onChange();
+      },
+      closed(port) {
+        listening.delete(port);
+        say(
+          "warn",
+          port,
+          `no task answers behind port ${port}: closed, so that the health check sees it`,
+        );
+        onChange();
+      },
+      refused(port, problem) {
+        refused.set(port, problem);
+        say("warn", port, `can't listen on port ${port}: ${problem}; tries again`);
+        onChange();
+      },
+      failure() {},
+      givenUp: (port, problem) =>
+        say("warn", port, `a client of port ${port} was sent away: ${problem}`),
+    },
+  });
+}
+
+/** Why a port of the service is not served; with `ports`, also what happened when it was to be listened on. */
+function portProblem(
+  service: Service,
+  wishes: readonly ForwardWish[],
+  ports: Ports | undefined,
+  { planes, force, localPorts }: ForwardingOptions,
+): string | undefined {
+  const { outlet } = service;
+  if (outlet.mode !== "forward") return undefined;
+  if (
+    outlet.dataPlane === "kernel" &&
+    planes.kernel === undefined &&
+    planes.problem !== undefined
+  ) {
+    return `the kernel can't hand on here: ${planes.problem}`;
+  }
+  for (const { listenPort } of outlet.ports) {
+    const owner = wishes.find((other) =>
+      other.service.outlet.ports.some((one) => one.listenPort === listenPort),
+    );
+    if (owner !== undefined && owner.service.key !== service.key) {
+      return `port ${listenPort} is already that of service ${owner.service.key}`;
+    }
+    const taken = force ? undefined : takenProblem(listenPort, localPorts);
+    if (taken !== undefined) return taken;
+    const refused = ports?.refused.get(listenPort);
+    if (refused !== undefined) return `can't listen on port ${listenPort}: ${refused}`;
+  }
+  return undefined;
 }
 
 /** By port of this host. */
