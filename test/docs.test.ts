@@ -104,7 +104,7 @@ describe.each(documents)("%s", (path) => {
     const wrong: string[] = [];
     for (const command of [...lines, ...quoted].flatMap(commandIn)) {
       const argv = command.split(/ +/).map((word) => word.replace("…", "Z0123456789ABCDEFGHIJ"));
-      const mode = modes.find(({ name }) => name === argv[0]);
+      const mode = modes.find(({ name, aliases }) => [name, ...aliases].includes(argv[0] ?? ""));
       const taken = await mode?.read(argv.slice(1), {});
       if (taken === undefined || taken.kind === "problems") wrong.push(command);
     }
@@ -125,7 +125,7 @@ describe.each(documents)("%s", (path) => {
 });
 
 /** Flags of other programs, and of the project's own tools, that documents name. */
-const OTHERS: ReadonlySet<string> = new Set(["help", "restart", "network", "seed"]);
+const OTHERS: ReadonlySet<string> = new Set(["help", "icc", "restart", "network", "seed"]);
 
 const takes = (flag: Flag<unknown>, value: string): boolean =>
   flag.takes !== undefined && flag.schema.safeParse(value).success;
