@@ -4,6 +4,7 @@ import { gathered } from "./bench/virtual/burst.ts";
 import { runFleet } from "./bench/virtual/fleet.ts";
 import { BATCH, poisoned } from "./bench/virtual/poison.ts";
 import { firstMinute } from "./bench/virtual/restart.ts";
+import { runUpdate } from "./bench/virtual/update.ts";
 
 /** What `npm run bench` measures, as far as it is a count, or a time of the virtual clock: the same on every machine. */
 const seed = 1;
@@ -65,5 +66,17 @@ describe("a deployment that rolls over a fleet with one account's limit", () => 
       await runFleet({ kind: "agent", hosts: 10, seed }),
     ];
     expect(one).toEqual(other);
+  });
+});
+
+describe("agents that are all replaced within 10 s", () => {
+  test.each([
+    [1_000, 3_000, 600],
+    [100, 150, 60],
+  ])("%d of them: none gives up, at most %d requests", async (hosts, atMost, seconds) => {
+    const update = await runUpdate({ seed, hosts });
+    expect(update).toMatchObject({ gaveUp: 0, missing: 0 });
+    expect(update.requests).toBeLessThanOrEqual(atMost);
+    expect(update.landedMs).toBeLessThanOrEqual(seconds * 1_000);
   });
 });

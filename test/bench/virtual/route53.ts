@@ -49,6 +49,8 @@ export interface Counts {
 export interface VirtualRoute53 {
   /** The zone as this owner sees it: the ports of the zone writer. */
   as(owner: InstanceId): OwnedZone;
+  /** GetHostedZone, whoever asks. */
+  facts(): Promise<void>;
   /** Puts records in place, by the same rules. Throws when they refuse. */
   seed(records: readonly ZoneRecord[]): void;
   readonly counts: Counts;
@@ -88,8 +90,22 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
         : [{ name: name.slice(0, -1), type, ttlSeconds, weight, values, setIdentifier }],
     );
 
+  /** There, judged, and back. Throws for an answer that asks to come again later. */
+  const request = async <T>(kind: keyof Counts, judge: () => Promise<Judged<T>>): Promise<T> => {
+    await clock.sleep(latencyMs / 2);
+    const judged = take() ? await judge() : ({ answer: "throttled" } as const);
+    counts[kind][judged.answer] += 1;
+    await clock.sleep(latencyMs / 2);
+    if ("result" in judged) return judged.result;
+    throw new Unavailable("Route 53", `says ${judged.answer}`, {
+      mayHaveLanded: false,
+      demand: judged.answer === "throttled" ? "fewer" : "later",
+    });
+  };
+
   const route53: VirtualRoute53 = {
     counts,
+    facts: () => request("reads", async () => ({ answer: "ok", result: undefined })),
     onLanded: () => {},
     records: () => [...states.values()].flatMap(recordsOf),
     seed(records) {
@@ -102,21 +118,6 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
     as: (owner) => {
       const isOwn = ({ setIdentifier }: RecordSet) =>
         parseSetIdentifier(setIdentifier)?.instance === owner;
-      /** There, judged, and back. Throws for an answer that asks to come again later. */
-      const request = async <T>(
-        kind: keyof Counts,
-        judge: () => Promise<Judged<T>>,
-      ): Promise<T> => {
-        await clock.sleep(latencyMs / 2);
-        const judged = take() ? await judge() : ({ answer: "throttled" } as const);
-        counts[kind][judged.answer] += 1;
-        await clock.sleep(latencyMs / 2);
-        if ("result" in judged) return judged.result;
-        throw new Unavailable("Route 53", `says ${judged.answer}`, {
-          mayHaveLanded: false,
-          demand: judged.answer === "throttled" ? "fewer" : "later",
-        });
-      };
       const read = <T>(look: () => T) =>
         request("reads", async () => ({ answer: "ok", result: look() }));
       const instancesAmong = (records: readonly RecordSet[]): readonly InstanceId[] => [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { Fatal, Unavailable } from "../../../../lib/kit/failure.ts";
-import { persist } from "../../../../lib/kit/flow/persist.ts";
+import { persist, throttleWaits } from "../../../../lib/kit/flow/persist.ts";
 import { fakeClock, settle } from "../../../support/fake-clock.ts";
 
 const down = (n: number) => new Unavailable("Docker", `did not answer ping ${n}`);
@@ -83,6 +83,54 @@ describe("what persists", () => {
       expect(misses).toEqual([]);
     },
   );
+});
+
+describe("the demand for fewer requests", () => {
+  const throttled = () => new Unavailable("Route 53", "is busy", { demand: "fewer" });
+  const waiting = (errors: readonly unknown[], chance = 0.5) => {
+    const clock = fakeClock();
+    const triedAtMs: number[] = [];
+    const result = persist(
+      async () => {
+        triedAtMs.push(clock.now());
+        const error = errors[triedAtMs.length - 1];
+        if (error !== undefined) throw error;
+        return "done";
+      },
+      {
+        clock,
+        random: () => chance,
+        limitMs: 60_000,
+        stop: new AbortController().signal,
+        throttled: throttleWaits({ random: () => chance }),
+      },
+    );
+    result.catch(() => {});
+    const waitsMs = () => triedAtMs.slice(1).map((atMs, n) => atMs - (triedAtMs[n] ?? 0));
+    return { clock, result, waitsMs };
+  };
+
+  it("is no outage: it is met by waiting longer and longer, without an end", async () => {
+    const { clock, result, waitsMs } = waiting(Array.from({ length: 8 }, throttled));
+    await clock.advance(3_600_000);
+    expect(await result).toBe("done");
+    expect(waitsMs().toSorted((a, b) => a - b)).toEqual(waitsMs());
+    expect(waitsMs().at(-1)).toBeGreaterThan(60_000);
+  });
+
+  it("says that the other side is there: a silence afterwards has its whole patience", async () => {
+    const silent = () => new Unavailable("Route 53", "did not answer");
+    const errors = [silent(), ...Array.from({ length: 5 }, throttled), silent()];
+    const { clock, result } = waiting(errors);
+    await clock.advance(3_600_000);
+    expect(await result).toBe("done");
+  });
+
+  it("ends at the patience for whoever can't wait", async () => {
+    const { clock, result } = persisted(Array.from({ length: 1_000 }, throttled));
+    await clock.advance(10_000);
+    await expect(result).rejects.toThrow("gave up after 10 s");
+  });
 });
 
 describe("the stop signal", () => {
