@@ -1,4 +1,4 @@
-import { persist } from "../../lib/kit/flow/persist.ts";
+import { persist, throttleWaits } from "../../lib/kit/flow/persist.ts";
 import { summed } from "../../lib/kit/flow/summed.ts";
 import type { Edges } from "../host/edges.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -26,6 +26,7 @@ export function runOf(
 ): Run {
   const { clock, random, log, stop, config } = parts;
   const sumUp = summed<string>({ clock, windowMs: SUMMED_MS, stop: stop.signal });
+  const throttled = throttleWaits({ random });
   return {
     ...parts,
     sumUp,
@@ -35,6 +36,7 @@ export function runOf(
         random,
         limitMs: config.patience * 1000,
         stop: until,
+        throttled,
         onMiss: (problem) =>
           sumUp(problem, (again) => log.warn(`${problem}; tries again${times(again)}`)),
       }),

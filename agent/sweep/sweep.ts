@@ -65,7 +65,7 @@ export async function sweep(
   let strange: readonly ForeignRecord[] = [];
   const { judged, fleets, refusal } = await lookTwice({
     async readZone() {
-      const pages = await everyPage(zone.page, insist);
+      const pages = await everyPage(zone.page, insist, { clock, stop: stop.signal });
       strange = pages.flatMap((page) => page.strange);
       // While others write, a record can be on two pages.
       const own = pages.flatMap((page) =>

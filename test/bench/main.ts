@@ -11,12 +11,13 @@ import { lone } from "./scenarios/lone.ts";
 import { poison } from "./scenarios/poison.ts";
 import { restart } from "./scenarios/restart.ts";
 import { status } from "./scenarios/status.ts";
+import { update } from "./scenarios/update.ts";
 
 /** Measures the agent, and beside it the baseline, against the same stand-ins; prints one table. */
 const { values } = parseArgs({
   options: {
     /** Letters of the scenarios to run. */
-    only: { type: "string", default: "a,b,c,d,e,f,g,h,i" },
+    only: { type: "string", default: "a,b,c,d,e,f,g,h,i,j" },
     /** A file for the results as JSON. */
     out: { type: "string" },
     /** A file for the plot. */
@@ -38,6 +39,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   g: footprint,
   h: status,
   i: killed,
+  j: () => update(seed),
 };
 
 const scenarios: Scenario[] = [];

@@ -36,7 +36,6 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
   const reports: WriterReport[] = [];
   const remembered: (readonly Published[])[] = [];
   const requestsAtMs: number[] = [];
-  const caughtUpAtMs: number[] = [];
   let inFlight = 0;
   let isReplaced = false;
   let gate = Promise.resolve();
@@ -72,7 +71,6 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
     auditMs: options.auditMs ?? 0,
     leftoverPages: options.leftoverPages ?? 0,
     hosts: options.hosts ?? 1,
-    caughtUp: () => caughtUpAtMs.push(clock.now()),
     report: (report) => reports.push(report),
   });
   return {
@@ -85,7 +83,6 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
     remembered,
     kept,
     requestsAtMs,
-    caughtUpAtMs,
     replace() {
       isReplaced = true;
     },

@@ -218,17 +218,6 @@ describe("an outage", () => {
     expect(await lookAt()).toEqual({ againInMs: 100 });
   });
 
-  it("an outage that nobody waits for any more is over: a failure minutes later is a first one", async () => {
-    const { say, clock, lookAt } = bench();
-    say.taskOf = down("the ECS agent");
-    expect((await lookAt()).againInMs).toBeDefined();
-    say.inspect = async () => undefined;
-    expect((await lookAt()).desired).toMatchObject({ kind: "absent" });
-    await clock.advance(600_000);
-    say.inspect = async () => container(1);
-    expect((await lookAt()).againInMs).toBeDefined();
-  });
-
   it("one answer in between starts the patience anew", async () => {
     const { lookAt, say, clock } = bench();
     say.taskOf = down("the ECS agent");

@@ -52,18 +52,6 @@ describe("patience", () => {
     expect(miss("a")).toBeDefined();
   });
 
-  it("is whole again once nobody waits for the end of an outage any more", async () => {
-    const { clock, miss, gone } = patient(1_000);
-    miss("a", "one");
-    miss("a", "other");
-    await clock.advance(600);
-    gone("one");
-    await clock.advance(400);
-    expect(miss("a", "other")).toBeUndefined();
-    gone("other");
-    expect(miss("a", "third")).toBe(100);
-  });
-
   it("is kept for each thing by itself", async () => {
     const { clock, miss, hit } = patient(1_000);
     miss("a");

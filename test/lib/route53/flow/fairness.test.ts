@@ -199,25 +199,3 @@ describe("looking at the writer", () => {
     expect(await Promise.race([running, Promise.resolve("still trying")])).toBe("still trying");
   });
 });
-
-describe("whoever follows the writer", () => {
-  it("hears when nothing is left to tell the cause of, and not while something waits", async () => {
-    const { writer, want, drop, zone, stop, clock, caughtUpAtMs } = bench([record(1)]);
-    want(record(1));
-    void writer.run(stop.signal);
-    await settle();
-    expect(caughtUpAtMs).toEqual([clock.now()]);
-    zone.edit({
-      action: "UPSERT",
-      record: { name: `api.${ZONE}.`, type: "CNAME", ttlSeconds: 60, values: ["elsewhere."] },
-    });
-    await clock.advance(1_000);
-    const refused = record(2, { name: `api.${ZONE}` });
-    want(refused);
-    await clock.advance(1_000);
-    expect(caughtUpAtMs).toHaveLength(1);
-    drop(refused);
-    await settle();
-    expect(caughtUpAtMs).toHaveLength(2);
-  });
-});
