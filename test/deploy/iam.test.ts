@@ -6,6 +6,7 @@ const ROOT = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
 
 interface Statement {
+  readonly Effect: "Allow" | "Deny";
   readonly Action: string | readonly string[];
   readonly Resource: string;
   readonly Condition?: Readonly<
@@ -16,6 +17,7 @@ const statements = (file: string): readonly Statement[] =>
   (JSON.parse(read(`deploy/${file}`)) as { readonly Statement: readonly Statement[] }).Statement;
 const actionsOf = (file: string) =>
   statements(file)
+    .filter(({ Effect }) => Effect === "Allow")
     .flatMap(({ Action }) => Action)
     .toSorted();
 
@@ -60,7 +62,7 @@ describe.each([
 ])("%s", (file, actions) => {
   it("limits changes to our kinds of records below the zone, and by no condition that is true where its key is missing", () => {
     const changes = statements(file).filter(
-      ({ Action }) => Action === "route53:ChangeResourceRecordSets",
+      ({ Effect, Action }) => Effect === "Allow" && Action === "route53:ChangeResourceRecordSets",
     );
     const keys = [
       "route53:ChangeResourceRecordSetsRecordTypes",
@@ -74,6 +76,30 @@ describe.each([
         Null: Object.fromEntries(keys.map((key) => [key, "false"])),
       },
     ]);
+  });
+
+  it("denies every change of a wildcard record, which the names below the zone would take in", () => {
+    const denied = statements(file).filter(({ Effect }) => Effect === "Deny");
+    // As Route 53 normalises `*.example.internal` (Developer Guide, specifying conditions).
+    expect(denied).toEqual([
+      {
+        Sid: "NoWildcardRecords",
+        Effect: "Deny",
+        Action: "route53:ChangeResourceRecordSets",
+        Resource: "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ",
+        Condition: {
+          "ForAnyValue:StringLike": {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["\\052.*"],
+          },
+        },
+      },
+    ]);
+  });
+
+  it.each(["agent.yaml", "sweep.yaml"])("as does the template %s", (template) => {
+    expect(read(`deploy/${template}`)).toMatch(
+      /Sid: NoWildcardRecords\n +Effect: Deny\n[\s\S]*?ForAnyValue:StringLike:\n.*NormalizedRecordNames: \['\\052\.\*'\]/,
+    );
   });
 
   it("reaches no other zone", () => {
