@@ -22,6 +22,8 @@ export interface AgentHost {
   /** A kill that has not come yet never comes. */
   spare(): void;
   signal(name: "SIGTERM" | "SIGINT"): void;
+  /** Is asked to stop, and its successor starts at once, while it still waits for what is under way. */
+  replace(): void;
 }
 
 /** Docker's restart policy: 100 ms doubled each time, no more than a minute; forgotten after 10 s of running. */
@@ -52,7 +54,9 @@ export function agentHost({
   let lives = 0;
   let delayMs = RESTART_MS.base;
 
-  const over = (sinceMs: number): void => {
+  const over = (life: Gate, sinceMs: number): void => {
+    // Somebody else has its place already.
+    if (current?.gate !== life) return;
     current = undefined;
     if (clock.now() - sinceMs >= RESTART_MS.forgetAfter) delayMs = RESTART_MS.base;
     clock.at(clock.now() + delayMs, start);
@@ -72,9 +76,9 @@ export function agentHost({
     const end = (): void => {
       diedAtMs ??= clock.now();
       dead.abort();
-      over(sinceMs);
+      over(through, sinceMs);
     };
-    const through = gate(end);
+    const through: Gate = gate(end);
     const own: Clock = {
       now: clock.now,
       sleep: (ms, signal) => through.call(() => clock.sleep(ms, signal)),
@@ -113,6 +117,14 @@ export function agentHost({
     killAt: (calls, phase) => current?.gate.closeAt(calls, phase),
     spare: () => current?.gate.spare(),
     signal: (name) => void current?.signals.emit(name, name),
+    replace() {
+      const old = current;
+      if (old === undefined) return;
+      old.gate.spare();
+      old.signals.emit("SIGTERM", "SIGTERM");
+      current = undefined;
+      start();
+    },
   };
 }
 

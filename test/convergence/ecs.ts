@@ -32,7 +32,8 @@ export function ecs({
   faults,
 }: {
   readonly host: number;
-  readonly owner: Owner;
+  /** Who it is registered as now. */
+  readonly owner: () => Owner;
   readonly tasks: () => Iterable<KnownTask>;
   readonly clock: Clock;
   readonly random: Random;
@@ -63,9 +64,18 @@ export function ecs({
   const agent: Ecs = {
     url,
     find: () =>
-      askInForm(() => ({ agent, owner, cluster: "prod", version: "Amazon ECS Agent - v1.105.1" })),
+      askInForm(() => ({
+        agent,
+        owner: owner(),
+        cluster: "prod",
+        version: "Amazon ECS Agent - v1.105.1",
+      })),
     metadata: () =>
-      askInForm(() => ({ owner, cluster: "prod", version: "Amazon ECS Agent - v1.105.1" })),
+      askInForm(() => ({
+        owner: owner(),
+        cluster: "prod",
+        version: "Amazon ECS Agent - v1.105.1",
+      })),
     liveTasks: () =>
       askInForm(() => new Set([...tasks()].filter(({ stopped }) => !stopped).map(({ id }) => id))),
     taskOf: (id) =>

@@ -37,6 +37,9 @@ const PORT = 8080;
 const BRIDGE_PORT = 32_768;
 
 export const instanceOf = (host: number): InstanceId => instance(host + 1);
+/** Who the host is after it was registered anew so many times. */
+export const laterInstanceOf = (host: number, times: number): InstanceId =>
+  instance(1 + host + 100 * times);
 export const hostAddress = (host: number): string => `192.168.0.${host + 1}`;
 
 /** Container number `n`, in task number `taskNumber`. */
@@ -94,10 +97,11 @@ export const contentOf = (weight: number | undefined, values: readonly string[])
 export function recordsFor(
   one: Made,
   rules: { readonly weight: number; readonly routing: "weighted" | "multivalue" },
+  instanceId: InstanceId,
 ): readonly Expected[] {
   if (one.mode === "no task") return [];
   const { ipv4, ipv6 } = addressesOf(one);
-  const identifier = `ecs-discovery-1/${instanceOf(one.host)}/${one.task}`;
+  const identifier = `ecs-discovery-1/${instanceId}/${one.task}`;
   const weight = rules.routing === "weighted" ? (one.weight ?? rules.weight) : undefined;
   const record = (name: string, type: string, value: string): Expected => ({
     key: `${name}. ${type} ${identifier}`,

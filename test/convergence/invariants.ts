@@ -1,12 +1,13 @@
 import type { Ending } from "../../agent/process/supervise.ts";
 import type { ContainerId } from "../../lib/docker/container.ts";
+import type { InstanceId } from "../../lib/ecs/arn.ts";
 import { Fatal, Unavailable } from "../../lib/kit/failure.ts";
 import type { Clock } from "../../lib/kit/flow/clock.ts";
 import type { ZoneRecord } from "../../lib/standins/route53/rules.ts";
 import { ZONE } from "../support/build.ts";
 import type { Containers } from "./containers.ts";
 import type { Box } from "./engine.ts";
-import { contentOf, type Expected, instanceOf, type Made, recordsFor } from "./hosts.ts";
+import { contentOf, type Expected, type Made, recordsFor } from "./hosts.ts";
 import type { Landed } from "./zone.ts";
 
 /** The rules of a run that concern records. */
@@ -59,12 +60,15 @@ export function watch({
   containers,
   boxOf,
   records,
+  instancesOf,
 }: {
   readonly clock: Clock;
   readonly rules: RecordRules;
   readonly containers: Pick<Containers, "all" | "byId" | "taskOf">;
   readonly boxOf: (one: Made) => Box | undefined;
   readonly records: () => readonly ZoneRecord[];
+  /** Every container instance that a host has been registered as, the latest last. */
+  readonly instancesOf: (host: number) => readonly [...InstanceId[], InstanceId];
 }): Watch {
   const violations: string[] = [];
   const spans = new Map<ContainerId, Span>();
@@ -105,6 +109,7 @@ export function watch({
     }
   };
 
+  const nowOf = (host: number): InstanceId => instancesOf(host).at(-1) as InstanceId;
   const keyOf = ({ name, type, setIdentifier = "" }: ZoneRecord): string =>
     `${name} ${type} ${setIdentifier}`;
   /** The records of an agent's own form and host. */
@@ -112,7 +117,7 @@ export function watch({
     /^ecs-discovery-1\/([0-9a-f]{32})\/[0-9a-f]{32}$/.exec(setIdentifier)?.[1];
 
   const isOwn = (record: ZoneRecord, host: number): boolean =>
-    hostOf(record) === instanceOf(host) &&
+    instancesOf(host).some((one) => one === hostOf(record)) &&
     record.name.endsWith(`.${ZONE}.`) &&
     ["A", "AAAA", "SRV"].includes(record.type);
 
@@ -148,7 +153,8 @@ export function watch({
         }
         const mine = containers.all().filter((one) => one.host === host);
         const wanted = mine.flatMap((one) =>
-          recordsFor(one, rules)
+          instancesOf(host)
+            .flatMap((instance) => recordsFor(one, rules, instance))
             .filter(({ key }) => key === keyOf(record))
             .map((expected) => ({ one, expected })),
         );
@@ -159,6 +165,8 @@ export function watch({
             violate("(e) nobody's address", `host ${host} writes ${keyOf(record)} ${content}`);
           }
         }
+        // What it had as another container instance it has again as this one.
+        if (hostOf(record) !== nowOf(host)) continue;
         for (const { one } of wanted) {
           const span = spans.get(one.id);
           if (now.has(keyOf(record)) || span === undefined || !serves(one)) continue;
@@ -191,7 +199,7 @@ export function watch({
         void to.set(key, (to.get(key) ?? new Set()).add(content));
       const all = containers.all();
       for (const one of all.filter(serves)) {
-        for (const expected of recordsFor(one, rules)) add(must, expected);
+        for (const expected of recordsFor(one, rules, nowOf(one.host))) add(must, expected);
       }
       if (rules.allUnhealthy === "keep") {
         // What serves when all are unhealthy depends on who was healthy before, as the agent saw it.
@@ -201,7 +209,9 @@ export function watch({
               (other) => other.host === one.host && serves(other) && other.names.includes(name),
             );
           for (const name of one.names.filter((each) => !isServed(each))) {
-            for (const expected of recordsFor({ ...one, names: [name] }, rules)) add(may, expected);
+            for (const expected of recordsFor({ ...one, names: [name] }, rules, nowOf(one.host))) {
+              add(may, expected);
+            }
           }
         }
       }
@@ -238,6 +248,7 @@ function isKnownCause(cause: unknown, wasDenied: boolean): boolean {
   if (cause instanceof Fatal) {
     return (
       cause.message.startsWith("the start is refused") ||
+      cause.message.startsWith("this host is registered as container instance") ||
       (wasDenied && /denied/.test(cause.message))
     );
   }

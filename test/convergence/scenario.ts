@@ -22,6 +22,9 @@ const stepKinds = [
   "agent: killed after a call",
   "agent: SIGTERM",
   "agent: two signals",
+  "agent: replaced while it drains",
+  "docker: a container flaps",
+  "ecs: registered anew",
   "host: reboot",
   "journal: garbage",
   "journal: lost",
@@ -115,6 +118,8 @@ const lostAnswers = [
   "route 53: reset before the change",
   "route 53: reset after the change",
   "route 53: hangs after the change",
+  "route 53: answer cut in its body",
+  "route 53: half-open after the change",
 ] as const satisfies readonly WindowKind[];
 
 const kindsOf = (of: string): readonly WindowKind[] =>

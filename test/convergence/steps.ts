@@ -8,6 +8,9 @@ import type { Disk } from "./journal.ts";
 import type { Step, StepKind } from "./scenario.ts";
 
 const HANGUP = 1;
+/** More often than a record may come and go in quick succession. */
+const FLAPS = 15;
+const FLAP_MS = 250;
 
 /** One host and what runs on it. */
 export interface Host {
@@ -25,6 +28,8 @@ export function stepper({
   containers,
   foreign,
   asked,
+  isKept,
+  registersAnew,
 }: {
   readonly clock: { now(): number; at(ms: number, act: () => void): void };
   readonly hosts: readonly Host[];
@@ -32,6 +37,10 @@ export function stepper({
   readonly foreign: Foreign;
   /** This host's agent is asked to stop. */
   readonly asked: (host: number) => void;
+  /** An agent that is asked to stop leaves its records. */
+  readonly isKept: boolean;
+  /** This host's ECS agent has another container instance from now on. */
+  readonly registersAnew: (host: number) => void;
 }): (step: Step) => void {
   const later = (ms: number, act: () => void): void => clock.at(clock.now() + ms, act);
 
@@ -94,6 +103,19 @@ export function stepper({
         host.agent.signal("SIGINT");
         host.agent.signal("SIGTERM");
       },
+      "agent: replaced while it drains"() {
+        // Otherwise it would take with it what its successor has published.
+        if (isKept) host.agent.replace();
+        else host.agent.signal("SIGTERM");
+        asked(hostNumber);
+      },
+      "docker: a container flaps"() {
+        for (let n = 0; n < FLAPS; n += 1) {
+          later(n * 2 * FLAP_MS, () => engine.die(id));
+          later((n * 2 + 1) * FLAP_MS, () => containers.start(one));
+        }
+      },
+      "ecs: registered anew": () => registersAnew(hostNumber),
       "host: reboot"() {
         host.agent.kill();
         host.engine.restart();

@@ -1,5 +1,6 @@
 import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
 import { DEFAULT_STOP_SIGNAL, KILL_SIGNAL } from "../../lib/docker/life.ts";
+import type { InstanceId } from "../../lib/ecs/arn.ts";
 import type { ZoneRecord } from "../../lib/standins/route53/rules.ts";
 import { ZONE } from "../support/build.ts";
 import { chance } from "../support/chance.ts";
@@ -11,7 +12,7 @@ import { type Engine, engine } from "./engine.ts";
 import { faults } from "./faults.ts";
 import { BOUND_MS, FLAGS, QUIET_MS } from "./flags.ts";
 import { byHand } from "./foreign.ts";
-import { hostAddress, instanceOf, type Made } from "./hosts.ts";
+import { hostAddress, instanceOf, laterInstanceOf, type Made } from "./hosts.ts";
 import { watch } from "./invariants.ts";
 import { disk } from "./journal.ts";
 import { prompt } from "./prompt.ts";
@@ -49,6 +50,11 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   const happens = faults({ windows, clock, random: chanceOf(1), tally: held });
 
   const engines: Engine[] = [];
+  const registered = Array.from(
+    { length: scenario.hosts },
+    (_, n): [InstanceId, ...InstanceId[]] => [instanceOf(n)],
+  );
+  const instancesOf = (host: number) => registered[host] ?? ([instanceOf(host)] as const);
   const all = containers({ clock, engines, taskChanged: (id) => watching.changed(id) });
   const watching = watch({
     clock,
@@ -56,6 +62,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     containers: all,
     boxOf: ({ host, id }) => engines[host]?.boxes.get(id),
     records: () => route53.records(),
+    instancesOf: (host) => instancesOf(host) as [InstanceId],
   });
   const route53 = zone({
     zoneName: ZONE,
@@ -89,6 +96,12 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     foreign,
     asked(host) {
       if (onStop === "remove") watching.removes(host);
+    },
+    isKept: onStop === "keep",
+    registersAnew(host) {
+      if (!canRegisterAnew(scenario)) return;
+      registered[host]?.push(laterInstanceOf(host, registered[host].length));
+      held.count("ecs: registered anew, done");
     },
   });
   for (const step of [...scenario.steps, ...last.steps]) {
@@ -164,7 +177,10 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     engines.push(docker);
     const introspection = ecs({
       host: number,
-      owner: { instance: instanceOf(number), region: "eu-west-1" },
+      owner: () => ({
+        instance: instancesOf(number).at(-1) as InstanceId,
+        region: "eu-west-1",
+      }),
       tasks: () => all.tasksOn(number),
       clock,
       random: chanceOf(20 + number),
@@ -206,6 +222,13 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     return host;
   }
 }
+
+/** A host knows its former self by its journal alone: where that may be lost, only a sweep can help. */
+const canRegisterAnew = ({ windows, steps, others, leftovers }: Scenario): boolean =>
+  others < 300 &&
+  leftovers === 0 &&
+  !windows.some(({ kind }) => kind.startsWith("journal: ")) &&
+  !steps.some(({ kind }) => kind.startsWith("journal: ") || kind === "host: reboot");
 
 const stateOf = ({ boxes }: Engine, id: Parameters<Engine["start"]>[0]): string => {
   const box = boxes.get(id);

@@ -46,15 +46,20 @@ export interface Zone {
   readonly sent: () => number;
 }
 
-/** What the client of lib/route53/io/zone.ts is set to: so many tries, so long each. */
+/** What the client of lib/route53/io/zone.ts is set to: so many tries, so long until the headers, so long in all. */
 const ATTEMPTS = 5;
-const LIMIT_MS = 10_000;
+const HEADERS_MS = 10_000;
+const WHOLE_MS = 15_000;
 /** What a killed process had under way arrives within this time or never; no restart is faster. */
 const UNDER_WAY_MS = 100;
 /** The zone is busy for so long with one change; another one that comes then is turned away. */
 const BUSY_MS = 30;
 
-type Outcome<T> = { readonly ok: T } | { readonly lost: string };
+/** What one try came to; the SDK repeats at once what was lost for a broken connection, and nothing else. */
+type Outcome<T> = { readonly ok: T } | { readonly lost: string; readonly isRepeated: boolean };
+
+const broken = (lost: string) => ({ lost, isRepeated: true });
+const silent = (lost: string) => ({ lost, isRepeated: false });
 
 export function zone({
   zoneName,
@@ -94,23 +99,33 @@ export function zone({
       case "route 53: denied":
         throw new Fatal(`Route 53 denied ${operation} on zone Z1`);
       case "route 53: unreachable":
-        return { lost: "ECONNREFUSED" };
+        return broken("ECONNREFUSED");
       case "route 53: 5xx":
-        return { lost: "503" };
+        return broken("503");
       case "route 53: reset before the change":
-        return { lost: "ECONNRESET" };
+        return broken("ECONNRESET");
+      case "route 53: a proxy's page":
+        return silent("an answer that is not AWS's own");
       case "route 53: hangs before the change":
-        await clock.sleep(LIMIT_MS);
-        return { lost: "TimeoutError" };
+        await clock.sleep(HEADERS_MS);
+        return silent("TimeoutError");
+      case "route 53: half-open before the change":
+        await clock.sleep(WHOLE_MS);
+        return silent("TimeoutError");
       case "route 53: 5xx, yet applied":
       case "route 53: reset after the change":
+      case "route 53: answer cut in its body":
         act();
-        return { lost: "ECONNRESET" };
+        return broken("ECONNRESET");
       case "route 53: hangs after the change":
-        await clock.sleep(LIMIT_MS / 2);
+        await clock.sleep(HEADERS_MS / 2);
         act();
-        await clock.sleep(LIMIT_MS / 2);
-        return { lost: "TimeoutError" };
+        await clock.sleep(HEADERS_MS / 2);
+        return silent("TimeoutError");
+      case "route 53: half-open after the change":
+        act();
+        await clock.sleep(WHOLE_MS);
+        return silent("TimeoutError");
       case undefined: {
         const ok = act();
         await clock.sleep(5 + random() * 30);
@@ -129,7 +144,7 @@ export function zone({
     for (let n = 1; ; n += 1) {
       const outcome = await attempt(host, operation, n, () => act(n));
       if ("ok" in outcome) return outcome.ok;
-      if (n === ATTEMPTS || life.deadForMs() > 0) {
+      if (n === ATTEMPTS || !outcome.isRepeated || life.deadForMs() > 0) {
         throw new Unavailable("Route 53", `did not take ${operation}`, { cause: outcome.lost });
       }
       await clock.sleep(random() * 50 * 2 ** n);
@@ -285,6 +300,10 @@ const REQUEST_FAULTS = [
   "route 53: 5xx, yet applied",
   "route 53: reset before the change",
   "route 53: reset after the change",
+  "route 53: answer cut in its body",
+  "route 53: half-open before the change",
+  "route 53: half-open after the change",
+  "route 53: a proxy's page",
   "route 53: hangs before the change",
   "route 53: hangs after the change",
   "route 53: unreachable",

@@ -16,6 +16,7 @@ export interface BenchOptions {
   readonly auditMs?: number;
   readonly leftoverPages?: number;
   readonly hosts?: number;
+  readonly doubtful?: readonly string[];
   readonly random?: () => number;
 }
 
@@ -71,6 +72,7 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
     auditMs: options.auditMs ?? 0,
     leftoverPages: options.leftoverPages ?? 0,
     hosts: options.hosts ?? 1,
+    doubtful: options.doubtful ?? [],
     report: (report) => reports.push(report),
   });
   return {

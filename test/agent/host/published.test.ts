@@ -47,6 +47,7 @@ describe("what a start knows of its records", () => {
       published: journal.published,
       hosts: 5,
       from: "the journal",
+      doubtful: new Set(),
       unreadPages: 0,
     });
     expect(zone.reads).toEqual([]);

@@ -199,3 +199,17 @@ describe("looking at the writer", () => {
     expect(await Promise.race([running, Promise.resolve("still trying")])).toBe("still trying");
   });
 });
+
+describe("a request of the agent before, which was under way when this one started", () => {
+  it("may land late: its names are looked at once more, and what it left is removed", async () => {
+    const { writer, zone, stop, clock, told } = bench([], { doubtful: [record(1).name] });
+    void writer.run(stop.signal);
+    await clock.advance(5_000);
+    zone.edit({ action: "UPSERT", record: absolute(record(1)) });
+    await clock.advance(20_000);
+    expect(zone.weighted()).toEqual([]);
+    expect(told("drift")).toHaveLength(1);
+    await clock.advance(600_000);
+    expect(zone.reads).toHaveLength(1);
+  });
+});
