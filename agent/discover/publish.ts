@@ -77,7 +77,7 @@ function writerOf(
   { config, clock, random, observed }: Run,
   { zone, owner, zoneName }: Host,
   { desired, held, changed, causes, log }: Looks,
-  { published, unreadPages, hosts }: Found,
+  { published, unreadPages, doubtful, hosts }: Found,
   journal: JournalKeeper | undefined,
 ): ZoneWriter {
   const pretend: WriterPorts<ZoneCursor>["submit"] = async () => ({ kind: "accepted" });
@@ -105,6 +105,7 @@ function writerOf(
     refusedRetryMs: REFUSED_RETRY_MS,
     auditMs: config.dryRun ? 0 : config.resync * 1000,
     leftoverPages: unreadPages,
+    doubtful,
     hosts,
     report,
   });

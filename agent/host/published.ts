@@ -40,6 +40,8 @@ export interface Found {
   readonly published: ReadonlyMap<RecordKey, Published>;
   readonly hosts: number;
   readonly from: "the journal" | "the zone" | "its own names";
+  /** Names that were in doubt when the journal was written: what was under way then may still land. */
+  readonly doubtful: ReadonlySet<string>;
   /** How many requests it would take to look through the zone for leftovers; 0 when there can be none. */
   readonly unreadPages: number;
 }
@@ -67,19 +69,21 @@ export async function findPublished({
 }): Promise<Found> {
   const remembered = await journal?.load();
   if (remembered !== undefined) {
-    const doubtful = [...remembered.published.values()].filter(({ certain }) => !certain);
-    const { published } = await readNames(
-      remembered.published,
-      new Set(doubtful.map(({ record }) => record.name)),
-    );
-    return { published, hosts: remembered.hosts, from: "the journal", unreadPages: 0 };
+    const doubts = [...remembered.published.values()].filter(({ certain }) => !certain);
+    const doubtful = new Set(doubts.map(({ record }) => record.name));
+    const { published } = await readNames(remembered.published, doubtful);
+    return { published, hosts: remembered.hosts, from: "the journal", doubtful, unreadPages: 0 };
   }
   const pages = Math.ceil(zoneSize / PAGE_SIZE);
   if (pages > names.size + WORTH_IT && !whole) {
     const { published, instances } = await readNames(new Map(), names);
-    return { published, hosts: instances.size, from: "its own names", unreadPages: pages };
+    return {
+      ...{ published, hosts: instances.size, doubtful: new Set<string>() },
+      from: "its own names",
+      unreadPages: pages,
+    };
   }
-  return { ...(await readZone()), from: "the zone", unreadPages: 0 };
+  return { ...(await readZone()), from: "the zone", doubtful: new Set(), unreadPages: 0 };
 
   async function readNames(
     before: ReadonlyMap<RecordKey, Published>,

@@ -37,6 +37,26 @@ export function leftoverLook<Cursor, Page extends { readonly next?: Cursor }>({
   };
 }
 
+/**
+ * When a request that was under way at the start has surely landed or failed: its agent may still wait for the answer. A
+ * request takes 15 s at the most (`lib/aws/io/whole-answers.ts`).
+ */
+const UNDER_WAY_MS = 20_000;
+
+/** Names in which something was in doubt at the start, each to be looked at once more. */
+export function doubtfulNames(names: Iterable<string>, clock: Clock) {
+  const left = new Set(names);
+  const dueMs = clock.now() + UNDER_WAY_MS;
+  return {
+    /** The next one, and when; undefined when none is left. */
+    next(): { readonly name: string; readonly atMs: number } | undefined {
+      const [name] = left;
+      return name === undefined ? undefined : { name, atMs: dueMs };
+    },
+    seen: (name: string): void => void (clock.now() >= dueMs && left.delete(name)),
+  };
+}
+
 /** The hosts that reads have shown, each for a day: a fleet replaces its hosts, and those that are gone share nothing. */
 export function seenHosts(clock: Clock) {
   const untilMs = new Map<string, number>();

@@ -4,7 +4,7 @@ import { damping } from "./damping.ts";
 import { gather } from "./gather.ts";
 import { groupMemory } from "./group-memory.ts";
 import { ledger } from "./ledger.ts";
-import { leftoverLook, seenHosts } from "./leftovers.ts";
+import { doubtfulNames, leftoverLook, seenHosts } from "./leftovers.ts";
 import { refusals } from "./refusals.ts";
 import { requests } from "./requests.ts";
 import type { ZonePage, ZoneWriterOptions } from "./writer-ports.ts";
@@ -48,6 +48,7 @@ export function writerParts<Cursor>(options: ZoneWriterOptions<Cursor>) {
     refused,
     damped,
     looks: audit({ clock, random, intervalMs: auditMs }),
+    doubts: doubtfulNames(options.doubtful ?? [], clock),
     burst: gather({ clock }),
     requests: requests({ clock, random, patienceMs: options.patienceMs, hosts, report }),
     difference,

@@ -73,6 +73,8 @@ export interface ZoneWriterOptions<Cursor> {
   readonly auditMs: number;
   /** How many requests it takes to read the whole zone, when that is still to be done, for leftovers. */
   readonly leftoverPages?: number;
+  /** Names in which a request may have been under way when its agent ended, or was replaced by this one. */
+  readonly doubtful?: Iterable<string>;
   /** How many hosts share the account, as far as it is known at the start; what is read adds to it. */
   readonly hosts: number;
   readonly report: (report: WriterReport) => void;

@@ -141,7 +141,7 @@ function writerLooks<Cursor>(
   { zone, clock, desired, report }: ZoneWriterOptions<Cursor>,
   parts: WriterParts<Cursor>,
 ) {
-  const { book, refused, requests, groups, looks, leftovers, others } = parts;
+  const { book, refused, requests, groups, looks, doubts, leftovers, others } = parts;
 
   /** Reads a name and takes over what the zone holds there. */
   const read = async (name: string): Promise<void> => {
@@ -157,6 +157,7 @@ function writerLooks<Cursor>(
     requests.pace.looked();
     await read(name);
     looks.seen(name);
+    doubts.seen(name);
     const records = differing(before, book.table());
     if (records > 0) report({ kind: "drift", name, records });
   };
@@ -178,7 +179,9 @@ function writerLooks<Cursor>(
       const nowMs = clock.now();
       const ours = new Set([...book.table().values()].map(({ record }) => record.name));
       groups.keepOnly(() => new Set([...ours, ...[...desired().values()].map(({ name }) => name)]));
-      const look = looks.next(ours);
+      const [look] = [doubts.next() ?? [], looks.next(ours) ?? []]
+        .flat()
+        .toSorted((a, b) => a.atMs - b.atMs);
       const dueMs = Math.min(look?.atMs ?? Number.POSITIVE_INFINITY, leftovers.atMs());
       if (dueMs > nowMs) requests.nobodyWaits();
       const { pace } = requests;
