@@ -161,7 +161,7 @@ it("deletes what is dead, and nothing else; a dry run nothing at all", async () 
   expect(dry.code).toBe(0);
   expect(await world.left()).toEqual(EVERYTHING);
 
-  const { code, log } = await world.sweep();
+  const { code, log } = await world.sweep("--unknownInstances=delete");
   expect(await world.left()).toEqual(["runs", "unknown", "other", "older", "foreign"]);
   const { identifiers } = world;
   expect(log).toContainEqual(

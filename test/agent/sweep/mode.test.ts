@@ -93,10 +93,22 @@ describe("a sweep of 250 tasks on 130 instances in two clusters", () => {
     const clusters = twoClusters();
     const records = [...clusters.flatMap(recordsIn), gone];
     await using lab = await sweepLab(clusters, records);
-    const { code, report } = await lab.sweep();
+    const { code, report } = await lab.sweep("--unknownInstances=delete");
     expect(code).toBe(0);
     expect(lab.zone.now()).toEqual(without(records, [gone]));
     expect(reasons(report?.deleted)).toEqual({ "instance-gone": 1 });
+  });
+
+  it.concurrent("promise 11: in a zone that hosts of another region write, too, it keeps what is theirs, and says how to delete it", async () => {
+    const clusters = twoClusters();
+    const theirs = recordsIn(cluster("elsewhere", { instances: 3, tasks: 9, from: 4_000 }));
+    const records = [...clusters.flatMap(recordsIn), ...theirs];
+    await using lab = await sweepLab(clusters, records);
+    const { code, report } = await lab.sweep("--maxDeletes=100%");
+    expect(code).toBe(0);
+    expect(lab.zone.now()).toEqual(without(records, []));
+    expect(reasons(report?.unsure)).toEqual({ "unknown-instance": 9 });
+    expect(report?.unsure[0]?.detail).toContain("--unknownInstances=delete");
   });
 
   it.concurrent.each([

@@ -51,8 +51,10 @@ const fate = (
   fleet: Fleet,
   ownership: Ownership = { instance: I, task: T },
   empty: string[] = [],
+  unknownInstances: "keep" | "delete" = "keep",
 ) => {
-  const [judged] = verdicts([ownedBy(ownership)], fleet, { emptyClusters: new Set(empty) });
+  const rules = { emptyClusters: new Set(empty), unknownInstances };
+  const [judged] = verdicts([ownedBy(ownership)], fleet, rules);
   return `${judged?.fate.kind}: ${judged?.fate.reason}`;
 };
 
@@ -146,9 +148,24 @@ describe("the fate of a record, by its instance and its task", () => {
     ],
     ["unsure: no-answer", "no word about the task", here({})],
     [
-      "dead: instance-gone",
-      "instance MISSING everywhere",
+      "unsure: unknown-instance",
+      "instance MISSING everywhere, not a word about its task",
       [read("a", { instance: missing }), elsewhere],
+    ],
+    [
+      "unsure: unknown-instance",
+      "instance MISSING everywhere, task MISSING",
+      [read("a", { instance: missing, task: missing }), elsewhere],
+    ],
+    [
+      "dead: task-stopped",
+      "instance MISSING everywhere, but a cluster knows its task as STOPPED",
+      [read("a", { instance: missing, task: inState("STOPPED") }), elsewhere],
+    ],
+    [
+      "kept: task-not-stopped",
+      "instance MISSING everywhere, but a cluster knows its task as STOPPING",
+      [read("a", { instance: missing, task: inState("STOPPING") }), elsewhere],
     ],
     [
       "unsure: cluster-unread",
@@ -173,7 +190,7 @@ describe("the fate of a record, by its instance and its task", () => {
       [read("a", { instance: missing, ...empty })],
     ],
     [
-      "dead: instance-gone",
+      "unsure: unknown-instance",
       "instance MISSING, a cluster with tasks alone",
       [read("a", { instance: missing, listed: [] }), elsewhere],
     ],
@@ -182,10 +199,17 @@ describe("the fate of a record, by its instance and its task", () => {
     expect(fate(fleet)).toBe(expected);
   });
 
+  it("promise 11: a record of another region or account, of which nothing here knows, is never dead by default", () => {
+    const region = [read("a", { instance: missing, task: missing }), elsewhere];
+    expect(fate(region)).toBe("unsure: unknown-instance");
+    expect(fate(region, { instance: I, task: T }, [], "delete")).toBe("dead: instance-gone");
+  });
+
   it("is dead: instance-gone, where the empty cluster is known to be so", () => {
     const fleet = [read("a", { instance: missing, ...empty }), elsewhere];
-    expect(fate(fleet, { instance: I, task: T }, ["a"])).toBe("dead: instance-gone");
-    expect(fate(fleet, { instance: I, task: T }, ["b"])).toBe("unsure: empty-answer");
+    const of = (known: string) => fate(fleet, { instance: I, task: T }, [known], "delete");
+    expect(of("a")).toBe("dead: instance-gone");
+    expect(of("b")).toBe("unsure: empty-answer");
   });
 });
 
@@ -197,7 +221,9 @@ describe("the record of a container outside of ECS", () => {
     );
   });
   it("is dead with its instance", () => {
-    expect(fate([read("a", { instance: missing })], outside)).toBe("dead: instance-gone");
+    const gone = [read("a", { instance: missing })];
+    expect(fate(gone, outside, [], "delete")).toBe("dead: instance-gone");
+    expect(fate(gone, outside)).toBe("unsure: unknown-instance");
   });
   it("is told from a container's own record in a task", () => {
     const inTask = { ...outside, container: "abcdefabcdef" };
@@ -211,7 +237,7 @@ test("a record of another form is never dead", () => {
   const [judged] = verdicts(
     [record(1, { setIdentifier: `ecs-discovery-0/${I}/${T}` })],
     [read("a", { instance: missing })],
-    { emptyClusters: new Set() },
+    { emptyClusters: new Set(), unknownInstances: "delete" },
   );
   expect(judged?.fate).toMatchObject({ kind: "unsure", reason: "other-format" });
 });
@@ -269,7 +295,7 @@ describe("no failure to read leads to more deletes", () => {
     verdicts(
       world.tasks.map(({ on }, n) => ownedBy({ instance: instance(on), task: task(n) })),
       fleet,
-      { emptyClusters: new Set(world.empty) },
+      { emptyClusters: new Set(world.empty), unknownInstances: "delete" },
     )
       .filter(({ fate: one }) => one.kind === "dead")
       .map(({ record: one }) => keyOf(one));

@@ -127,6 +127,8 @@ describe("reading the fleet", () => {
       ],
       { ecs, insist },
     );
+    // Its instance is nowhere, so whoever knows its task proves that it was here.
+    expect(asked).toEqual(expect.arrayContaining(["describeTasks a 1", "describeTasks b 2"]));
     const described = fleet.map((one) => one.kind === "read" && [...one.instances.keys()]);
     expect(described).toEqual([
       [instance(1), instance(3)],

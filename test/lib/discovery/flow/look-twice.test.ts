@@ -33,7 +33,7 @@ function looksAt(found: readonly { readonly zone: readonly RecordSet[]; readonly
       asked.push(owners);
       return found[asked.length - 1]?.fleet ?? [];
     },
-    rules: { emptyClusters: new Set() },
+    rules: { emptyClusters: new Set(), unknownInstances: "delete" },
     limit: { kind: "share", percent: 50 },
     confirmAfterMs: WAIT_MS,
     clock,
