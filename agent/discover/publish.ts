@@ -107,8 +107,6 @@ function writerOf(
     leftoverPages: unreadPages,
     doubtful,
     hosts,
-    // What is right without a change has no cause that a later repair could be told with.
-    caughtUp: () => causes.done("all"),
     report,
   });
 }
@@ -134,12 +132,14 @@ async function guardStart(
 async function afterFirstSync(
   { config, clock, random, log, edges, end }: Run,
   { owner, zone, zoneName }: Host,
-  { queue }: Looks,
+  { queue, causes }: Looks,
   writer: ZoneWriter,
   { hosts }: Found,
 ): Promise<void> {
   if (config.once) await queue.idle();
   await writer.settled(end);
+  // What was right at the start has no cause that a later repair could be told with.
+  causes.done("all");
   const surroundings = { clock, random, log };
   await removeFormerSelves({
     ...{ config, owner, zoneName, zone, hosts, edges, surroundings, end },

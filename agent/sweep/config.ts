@@ -1,7 +1,7 @@
 import * as z from "zod";
-import type { DeleteLimit } from "../../lib/discovery/sweep.ts";
+import { type DeleteLimit, unknownInstancesChoices } from "../../lib/discovery/sweep.ts";
 import { commandFlags } from "../cli/common-flags.ts";
-import { type ConfigOf, type Flag, wholeNumber } from "../cli/flags.ts";
+import { type ConfigOf, type Flag, oneOf, wholeNumber } from "../cli/flags.ts";
 import { hostFlags } from "../host/host-flags.ts";
 
 const { hostedZoneId, dryRun, patience } = hostFlags;
@@ -43,6 +43,10 @@ export const flags = {
   emptyClusters: clusterList(
     "those that rightly have no container instances; an empty answer of any other leaves doubt",
   ),
+  unknownInstances: oneOf(unknownInstancesChoices, {
+    byDefault: "keep",
+    help: "records of which no cluster knows the instance or the task: deleted only where no other account or region writes into the zone",
+  }),
   confirmAfter: wholeNumber({
     takes: "seconds",
     min: 1,

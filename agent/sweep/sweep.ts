@@ -74,7 +74,10 @@ export async function sweep(
       return [...new Map(own).values()];
     },
     readFleet: (owners) => readFleet(clusters, owners, fleetReader),
-    rules: { emptyClusters: new Set(config.emptyClusters?.map(clusterName)) },
+    rules: {
+      emptyClusters: new Set(config.emptyClusters?.map(clusterName)),
+      unknownInstances: config.unknownInstances,
+    },
     limit: config.maxDeletes,
     confirmAfterMs: config.confirmAfter * 1000,
     clock,

@@ -40,6 +40,8 @@ type Doubt =
   /** ECS said nothing of its instance, or of its task, or contradicts itself. */
   | "no-answer"
   | "no-cluster"
+  /** No cluster knows its instance, nor its task: it may belong to another account or region. */
+  | "unknown-instance"
   /** ECS knows no such task on an instance whose agent is away or which drains: it may have lost sight of it. */
   | "instance-unsteady"
   /** It looks like an agent's, and this version's agents write no such records. */
@@ -57,7 +59,12 @@ export interface Judged {
 export interface SweepRules {
   /** Names of clusters that are known to have no container instances and no tasks. */
   readonly emptyClusters: ReadonlySet<string>;
+  /** What becomes of records of which no cluster knows anything: nobody can tell whose they are. */
+  readonly unknownInstances: UnknownInstances;
 }
+
+export const unknownInstancesChoices = ["keep", "delete"] as const;
+export type UnknownInstances = (typeof unknownInstancesChoices)[number];
 
 /**
  * What becomes of each record, as far as one look at the fleet can tell. The first row that fits decides:
@@ -76,7 +83,12 @@ export interface SweepRules {
  * | instance MISSING, a cluster could not be read                | unsure: cluster-unread             |
  * | instance MISSING, but listed, or not a word about it         | unsure: no-answer                  |
  * | instance MISSING, a cluster is empty and not known to be so  | unsure: empty-answer               |
- * | instance MISSING in every cluster                            | dead: instance-gone                |
+ * | instance MISSING in every cluster, one knows its task        | as that task's state says, above   |
+ * | instance MISSING in every cluster                            | unsure: unknown-instance, or, with |
+ * |                                                              | `unknownInstances`: "delete", dead |
+ *
+ * An identifier holds no account and no region, so that nothing here knows an instance proves only that it is not here.
+ * A task that ECS still knows as stopped proves that it was: ECS remembers it for at least an hour.
  *
  * A cluster that could not be read whole says nothing, so nothing of it can be dead: an error never leads to more
  * deletes than no error.
@@ -159,11 +171,12 @@ function fateOfTask({ task }: Ownership, home: Home): Fate {
 }
 
 function withoutInstance(
-  { instance }: Ownership,
+  ownership: Ownership,
   fleet: Fleet,
   read: readonly ReadCluster[],
-  { emptyClusters }: SweepRules,
+  { emptyClusters, unknownInstances }: SweepRules,
 ): Fate {
+  const { instance, task } = ownership;
   const named = (clusters: readonly { readonly name: string }[]) =>
     clusters.map(({ name }) => name).join(", ");
   if (fleet.length === 0) return unsure("no-cluster", "there is no cluster to ask");
@@ -191,7 +204,20 @@ function withoutInstance(
       `may have lived in a cluster that answers with nothing at all: ${named(empty)} (--emptyClusters, if that is right)`,
     );
   }
-  return dead("instance-gone", `no cluster has a container instance ${instance}`);
+  const proof = read.find(({ tasks }) => tasks.get(task)?.kind === "found");
+  const answer = proof?.tasks.get(task);
+  if (proof !== undefined && answer?.kind === "found" && !isOutsideOfEcs(ownership)) {
+    return answer.status === "STOPPED" || answer.status === "DELETED"
+      ? dead("task-stopped", `task ${task} is ${answer.status} in cluster ${proof.name}`)
+      : kept("task-not-stopped", `task ${task} is ${answer.status} in cluster ${proof.name}`);
+  }
+  if (unknownInstances === "delete") {
+    return dead("instance-gone", `no cluster has a container instance ${instance}`);
+  }
+  return unsure(
+    "unknown-instance",
+    `no cluster has a container instance ${instance}, so it is long gone or of another account or region (--unknownInstances=delete, if no other writes into the zone)`,
+  );
 }
 
 /** Why what ECS does not say of the instance's tasks proves nothing. */

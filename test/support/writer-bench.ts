@@ -74,7 +74,6 @@ export function bench(known: readonly RecordSet[] = [], options: BenchOptions = 
     leftoverPages: options.leftoverPages ?? 0,
     hosts: options.hosts ?? 1,
     doubtful: options.doubtful ?? [],
-    caughtUp: () => caughtUpAtMs.push(clock.now()),
     report: (report) => reports.push(report),
   });
   return {

@@ -56,7 +56,7 @@ export const everyCluster = ({ ecs, insist }: FleetReader): Promise<readonly str
 /**
  * The clusters as far as these owners are concerned. First all are listed, then each is asked by id for the container
  * instances that it lists, and for those that none lists; at last their tasks that are not listed as running are asked
- * for. A cluster counts as read only if all of that came whole; a failure in it is data. Rejects at the stop, and with
+ * for, those of instances that nobody has everywhere. A cluster counts as read only if all of that came whole; a failure in it is data. Rejects at the stop, and with
  * what is no failure of ECS.
  */
 export async function readFleet(
@@ -89,7 +89,9 @@ export async function readFleet(
         owners.flatMap((owner) => {
           const state = instances.get(owner.instance);
           const livesHere = state?.kind === "found" && state.status !== "INACTIVE";
-          return livesHere && !running.has(owner.task) && !isOutsideOfEcs(owner)
+          // Whoever knows its task proves that it was here.
+          const isNowhere = state?.kind === "missing" && !somewhere.has(owner.instance);
+          return (livesHere || isNowhere) && !running.has(owner.task) && !isOutsideOfEcs(owner)
             ? [owner.task]
             : [];
         }),

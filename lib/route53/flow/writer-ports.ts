@@ -78,8 +78,6 @@ export interface ZoneWriterOptions<Cursor> {
   /** How many hosts share the account, as far as it is known at the start; what is read adds to it. */
   readonly hosts: number;
   readonly report: (report: WriterReport) => void;
-  /** The zone holds what is desired, and nothing waits; told often. */
-  readonly caughtUp?: () => void;
 }
 
 /** A change that is not accepted yet. */

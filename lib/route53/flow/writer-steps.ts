@@ -41,7 +41,6 @@ export function writerSteps<Cursor>(
     // A host that waits for its turn is late, too, but not stuck.
     if (sendable.length === 0 || requests.pace.waitMs() > 0) times.overdueSinceMs = undefined;
     else times.overdueSinceMs ??= clock.now();
-    if (planned.length === 0) options.caughtUp?.();
     return { changes: sendable, question };
   };
 

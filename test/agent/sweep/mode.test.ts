@@ -141,7 +141,7 @@ describe("a sweep of 250 tasks on 130 instances in two clusters", () => {
     const records = [...clusters.flatMap(recordsIn), gone];
     await using lab = await sweepLab(clusters, records);
     lab.ecs.fail({ operation: "ListTasks", page: 2, times: 2, error: THROTTLED });
-    const { code } = await lab.sweep();
+    const { code } = await lab.sweep("--unknownInstances=delete");
     expect(code).toBe(0);
     expect(lab.zone.now()).toEqual(without(records, [gone]));
     expect(lab.ecs.requests.filter(({ result }) => result === THROTTLED.code)).toHaveLength(2);
@@ -279,7 +279,7 @@ describe("an empty answer", () => {
     expect(reasons(report?.unsure)).toEqual({ "empty-answer": 2 });
     expect(report?.unsure[0]?.detail).toContain("edge (--emptyClusters");
 
-    expect((await lab.sweep("--emptyClusters=edge")).code).toBe(0);
+    expect((await lab.sweep("--emptyClusters=edge", "--unknownInstances=delete")).code).toBe(0);
     expect(lab.zone.now()).toEqual(recordsIn(prod).map(shown).toSorted());
   });
 

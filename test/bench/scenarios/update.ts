@@ -8,7 +8,7 @@ export async function update(seed: number): Promise<readonly Scenario[]> {
   for (const hosts of [100, UPDATE.hosts]) {
     const run = await runUpdate({ seed, hosts });
     scenarios.push({
-      title: `i. ${hosts} agents replaced within ${UPDATE.overMs / 1_000} s, each with its journal (virtual time, seed ${seed})`,
+      title: `j. ${hosts} agents replaced within ${UPDATE.overMs / 1_000} s, each with its journal (virtual time, seed ${seed})`,
       beside: "nothing",
       rows: [
         {

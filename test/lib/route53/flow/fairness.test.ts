@@ -200,28 +200,6 @@ describe("looking at the writer", () => {
   });
 });
 
-describe("whoever follows the writer", () => {
-  it("hears when nothing is left to tell the cause of, and not while something waits", async () => {
-    const { writer, want, drop, zone, stop, clock, caughtUpAtMs } = bench([record(1)]);
-    want(record(1));
-    void writer.run(stop.signal);
-    await settle();
-    expect(caughtUpAtMs.at(-1)).toBe(clock.now());
-    zone.edit({
-      action: "UPSERT",
-      record: { name: `api.${ZONE}.`, type: "CNAME", ttlSeconds: 60, values: ["elsewhere."] },
-    });
-    const before = caughtUpAtMs.length;
-    const refused = record(2, { name: `api.${ZONE}` });
-    want(refused);
-    await clock.advance(1_000);
-    expect(caughtUpAtMs).toHaveLength(before);
-    drop(refused);
-    await settle();
-    expect(caughtUpAtMs.length).toBeGreaterThan(before);
-  });
-});
-
 describe("a request of the agent before, which was under way when this one started", () => {
   it("may land late: its names are looked at once more, and what it left is removed", async () => {
     const { writer, zone, stop, clock, told } = bench([], { doubtful: [record(1).name] });
