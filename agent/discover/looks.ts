@@ -23,6 +23,8 @@ export interface Looks {
   readonly log: DecisionLog;
   /** Rung when something desired may have changed. */
   readonly changed: Doorbell;
+  /** When it was rung last, in the clock's ms. */
+  readonly changedAtMs: () => number;
   /** Tasks of which Docker has shown a container, until they are forgotten. */
   readonly shown: ReadonlySet<TaskId>;
   readonly forgetShown: () => void;
@@ -37,6 +39,7 @@ export function containerLooks(run: Run, host: Host): Looks {
   const log = decisionLog(run.log, { ...config, zoneName, sumUp: run.sumUp });
   const causeOf = causes({ clock });
   const changed = doorbell();
+  let changedAtMs = clock.now();
   const held = heldDeletes({ liveTasks: agent.liveTasks, clock, released: changed.ring });
   const first = countdown(running, end);
   const { known, desired, shown, forgetShown, lookAt } = containersOf(config, {
@@ -57,6 +60,7 @@ export function containerLooks(run: Run, host: Host): Looks {
         desired.put(id, seen.desired);
         first.tick(id);
         if (first.isReached()) log.unhealthy(desired.unhealthyNames());
+        changedAtMs = clock.now();
         changed.ring();
       }
       return seen.againInMs;
@@ -67,6 +71,7 @@ export function containerLooks(run: Run, host: Host): Looks {
   for (const id of running) queue.mark(id);
   return {
     ...{ queue, lives: known, desired, held, causes: causeOf, log, changed, shown, forgetShown },
+    changedAtMs: () => changedAtMs,
     first: first.reached,
   };
 }

@@ -76,7 +76,7 @@ async function findOwnRecords(
 function writerOf(
   { config, clock, random, observed }: Run,
   { zone, owner, zoneName }: Host,
-  { desired, held, changed, causes, log }: Looks,
+  { desired, held, changed, changedAtMs, causes, log }: Looks,
   { published, unreadPages, doubtful, hosts }: Found,
   journal: JournalKeeper | undefined,
 ): ZoneWriter {
@@ -92,6 +92,7 @@ function writerOf(
     desired: desired.records,
     kept: () => new Set([...desired.kept(), ...held.keys()]),
     bell: changed,
+    changedAtMs,
     zone: {
       ...zone.as(owner.instance, zoneName),
       ...(config.dryRun && { submit: pretend }),

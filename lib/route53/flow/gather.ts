@@ -19,7 +19,14 @@ export interface Gather {
  * Lets a burst of changes gather into few requests. A burst is what follows a request that carried several changes and
  * landed within the last second; whatever comes alone is sent at once, and so is whatever follows it.
  */
-export function gather({ clock }: { readonly clock: Clock }): Gather {
+export function gather({
+  clock,
+  changedAtMs = () => Number.POSITIVE_INFINITY,
+}: {
+  readonly clock: Clock;
+  /** When something desired changed last, also while a request was under way. */
+  readonly changedAtMs?: (() => number) | undefined;
+}): Gather {
   let lastLanded = { changes: 0, atMs: Number.NEGATIVE_INFINITY };
   let waiting = { changes: 0, sinceMs: 0, newestMs: 0 };
   return {
@@ -33,7 +40,8 @@ export function gather({ clock }: { readonly clock: Clock }): Gather {
       if (!isBurst) return 0;
       const isGoing = all.some(({ action }) => action === "DELETE");
       const longestMs = isGoing ? LONGEST_DELETE_MS : LONGEST_MS;
-      const untilMs = Math.min(waiting.sinceMs + longestMs, waiting.newestMs + QUIET_MS);
+      const newestMs = Math.min(waiting.newestMs, changedAtMs());
+      const untilMs = Math.min(waiting.sinceMs + longestMs, newestMs + QUIET_MS);
       return Math.max(0, untilMs - nowMs);
     },
     landed(changes) {

@@ -49,7 +49,7 @@ export function writerParts<Cursor>(options: ZoneWriterOptions<Cursor>) {
     damped,
     looks: audit({ clock, random, intervalMs: auditMs }),
     doubts: doubtfulNames(options.doubtful ?? [], clock),
-    burst: gather({ clock }),
+    burst: gather({ clock, changedAtMs: options.changedAtMs }),
     requests: requests({ clock, random, patienceMs: options.patienceMs, hosts, report }),
     difference,
     /** When the first of the records that flap may be added again. */

@@ -61,6 +61,8 @@ export interface ZoneWriterOptions<Cursor> {
   readonly kept: () => ReadonlySet<RecordKey>;
   /** Rung when something desired may have changed. */
   readonly bell: Doorbell;
+  /** When it was rung last, in the clock's ms. */
+  readonly changedAtMs?: () => number;
   readonly zone: WriterPorts<Cursor>;
   readonly limits: BatchLimits;
   readonly clock: Clock;
