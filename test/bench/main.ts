@@ -2,6 +2,8 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { plot } from "./plot.ts";
 import { resultTable, type Scenario } from "./results.ts";
+import { ambassador } from "./scenarios/ambassador.ts";
+import { ambassadorFleet } from "./scenarios/ambassador-fleet.ts";
 import { burst } from "./scenarios/burst.ts";
 import { churn } from "./scenarios/churn.ts";
 import { fleet } from "./scenarios/fleet.ts";
@@ -16,7 +18,7 @@ import { update } from "./scenarios/update.ts";
 /** Measures the agent, and beside it the baseline, against the same stand-ins; prints one table. */
 const { values } = parseArgs({
   options: {
-    /** Letters of the scenarios to run. */
+    /** Letters, or names, of the scenarios to run. */
     only: { type: "string", default: "a,b,c,d,e,f,g,h,i,j" },
     /** A file for the results as JSON. */
     out: { type: "string" },
@@ -40,6 +42,8 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   h: status,
   i: killed,
   j: () => update(seed),
+  ambassador,
+  ambassadorFleet: () => ambassadorFleet(seed, values.hosts.split(",").map(Number)),
 };
 
 const scenarios: Scenario[] = [];

@@ -58,7 +58,7 @@ describe("ports", () => {
     const [one, two] = [await refusingPort(), await refusingPort()];
     const first = bridgeTask({ [one]: a.port });
     await using lab = await ambassadorLab(fleet([first]));
-    await lab.polls(2);
+    await lab.polls(3);
     // Two requests a look, once the host is known.
     expect(lab.api.requests.slice(0, 6).map(({ operation }) => operation)).toEqual([
       "ListTasks",

@@ -1,6 +1,6 @@
 import { causes, Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
-import { jittered, nextPauseMs, type Outcome } from "../pace.ts";
+import { jittered, nextPauseMs, type Outcome, waitMs } from "../pace.ts";
 
 export interface PollEvents<T> {
   /** Something was read. */
@@ -8,9 +8,6 @@ export interface PollEvents<T> {
   /** Nothing could be read; what was read last still counts. Told each time, with the pause until the next attempt. */
   missed(problem: string, error: unknown, pauseMs: number): void;
 }
-
-/** Of a first attempt that failed, the pause until the next one: nobody is served before the first answer. */
-const FIRST_PAUSES_MS = [500, 1_000, 2_000, 4_000];
 
 /**
  * Reads again and again until the stop: at once, then with a pause around `meanMs`, longer while it is throttled. An error
@@ -54,12 +51,10 @@ export async function poll<T>({
     const outcome = missed === undefined ? "read" : outcomeOf(missed.error);
     pauseMs = nextPauseMs(pauseMs, outcome, meanMs);
     misses = missed === undefined ? 0 : misses + 1;
-    const soonMs = FIRST_PAUSES_MS[misses - 1];
-    // A bucket that is empty is not filled by asking sooner.
-    const isFirst = !hasRead && outcome === "failed" && soonMs !== undefined;
-    const waitMs = jittered(isFirst ? Math.min(soonMs, pauseMs) : pauseMs, random());
-    if (missed !== undefined) tell.missed(causes(missed.error), missed.error, waitMs);
-    await clock.sleep(waitMs, stop).catch(() => {});
+    const aboutMs = waitMs(pauseMs, { outcome, hasRead, misses, askedMs: meanMs });
+    const nextMs = jittered(aboutMs, random());
+    if (missed !== undefined) tell.missed(causes(missed.error), missed.error, nextMs);
+    await clock.sleep(nextMs, stop).catch(() => {});
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
-import { jittered, nextPauseMs } from "../../../lib/ecs/pace.ts";
+import { jittered, nextPauseMs, waitMs } from "../../../lib/ecs/pace.ts";
 import {
   absenceOf,
   isAbsence,
@@ -199,18 +199,30 @@ describe("what is served", () => {
 describe("the pause until the next poll", () => {
   test.each([
     [7_000, "read", 7_000],
-    [100_000, "read", 98_500],
-    [7_000, "throttled", 14_000],
-    [500_000, "throttled", 600_000],
-    [7_000, "failed", 7_000],
-    [100_000, "failed", 30_000],
+    [100_000, "read", 97_000],
+    [7_000, "throttled", 35_000],
+    [3_599_000, "throttled", 3_600_000],
+    [100_000, "failed", 100_000],
   ] as const)("after %d ms and %s is %d ms", (before, outcome, expected) => {
     expect(nextPauseMs(before, outcome, 7_000)).toBe(expected);
   });
   it("is never shorter than asked for", () => {
     expect(nextPauseMs(1_000, "read", 60_000)).toBe(60_000);
-    expect(nextPauseMs(1_000, "failed", 60_000)).toBe(60_000);
   });
+  test.each([
+    ["read", true, 0, 100_000],
+    ["throttled", true, 1, 100_000],
+    ["throttled", false, 1, 20_000],
+    ["failed", false, 1, 500],
+    ["failed", false, 4, 4_000],
+    ["failed", false, 5, 30_000],
+    ["failed", true, 1, 30_000],
+  ] as const)(
+    "of 100 s after %s (read before: %s, %d misses) is waited for %d ms",
+    (outcome, hasRead, misses, expected) => {
+      expect(waitMs(100_000, { outcome, hasRead, misses, askedMs: 7_000 })).toBe(expected);
+    },
+  );
   it("is 5 to 9 seconds for a mean of 7", () => {
     expect(jittered(7_000, 0)).toBeCloseTo(5_000);
     expect(jittered(7_000, 0.5)).toBeCloseTo(7_000);

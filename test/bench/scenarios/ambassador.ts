@@ -1,0 +1,4 @@
+import type { Scenario } from "../results.ts";
+export async function ambassador(): Promise<readonly Scenario[]> {
+  return [];
+}
