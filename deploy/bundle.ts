@@ -39,6 +39,8 @@ async function bundle(name: string, output: BuildOptions): Promise<void> {
     sourcesContent: false,
     // The licences' own texts stand beside it.
     legalComments: "none",
+    // Its CommonJS form asks for its own files in a way that can't be bundled.
+    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     metafile: true,
     logLevel: "warning",
     define: { BUNDLED_VERSION: JSON.stringify(version) },

@@ -10,6 +10,8 @@ const stories: Readonly<
 > = {
   discover: () => import("./stories/discover.ts"),
   ambassador: () => import("./stories/ambassador.ts"),
+  convert: () => import("./stories/convert.ts"),
+  kube: () => import("./stories/kube.ts"),
 };
 
 /** Tells the story that the first word names. */

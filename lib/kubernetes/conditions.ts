@@ -84,14 +84,7 @@ export function statusOf(
             standing.refusals.map(({ member, problem }) => `${member}: ${problem}`).join("; "),
           )
         : condition("Valid", "True", "Mapped", "a pod can be what the definition says"),
-      unsupported.length === 0
-        ? condition("Unsupported", "False", "AllMapped", "every member has its effect")
-        : condition(
-            "Unsupported",
-            "True",
-            "MembersNotMapped",
-            unsupported.map(({ member, why }) => `${member}: ${why}`).join("; "),
-          ),
+      condition("Unsupported", ...lostOf(unsupported, isRefused)),
     ],
     unsupported: unsupported.slice(0, MAX_FINDINGS),
   };
@@ -142,6 +135,17 @@ function countsOf(standing: Standing): Counts {
     isObserved: count("observedGeneration") >= (metadata?.generation ?? 0),
     stuck: stuck?.["message"],
   };
+}
+
+/** Whether something of the definition has no effect; of a refused one that is not known. */
+function lostOf(unsupported: readonly Finding[], isRefused: boolean): Said {
+  if (unsupported.length > 0) {
+    const texts = unsupported.map(({ member, why }) => `${member}: ${why}`);
+    return ["True", "MembersNotMapped", texts.join("; ")];
+  }
+  return isRefused
+    ? ["Unknown", "Refused", "the definition is refused"]
+    : ["False", "AllMapped", "every member has its effect"];
 }
 
 type Said = readonly [Condition["status"], string, string];
