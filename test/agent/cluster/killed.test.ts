@@ -80,7 +80,7 @@ describe("an apply that is killed", () => {
     const before = cloud.requests.length;
     expect((await run("k9y", ["apply"])).code).toBe(0);
     expect(cloud.requests.slice(before).filter((one) => !READS.test(one))).toEqual([]);
-  });
+  }, 180_000);
 
   it("while it changes a service is finished by the next, with one revision more and no other", async () => {
     expect((await run("p", ["apply"])).code).toBe(0);
@@ -117,5 +117,5 @@ describe("a destroy that is killed", () => {
       expect([...cloud.fileSystems.keys()]).toEqual([]);
     }
     expect(call).toBeGreaterThan(15);
-  });
+  }, 180_000);
 });
