@@ -40,6 +40,7 @@ export function columns(rows: readonly (readonly Piece[])[]): readonly string[] 
 export function print(lines: readonly string[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const done = (error?: Error | null) => {
+    process.stdout.off("error", done);
     if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(error);
     else resolve();
   };

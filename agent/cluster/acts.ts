@@ -6,7 +6,7 @@ import { Fatal } from "../../lib/kit/failure.ts";
 import { quote } from "../../lib/kit/quote.ts";
 import { columns, line, type Piece } from "../cli/print.ts";
 import { shortOf } from "./apply.ts";
-import { builtInTemplates } from "./built-in.ts";
+import { builtInStacks } from "./built-in.ts";
 import { readLive } from "./look.ts";
 import type { Session } from "./session.ts";
 import { skeletons } from "./skeletons.ts";
@@ -49,7 +49,7 @@ export async function info(session: Session): Promise<Info> {
   const bases =
     folder.stacks.length > 0
       ? folder.stacks.map(({ name }) => name)
-      : builtInTemplates().map(({ base }) => `${names.prefix}-${base}`);
+      : builtInStacks(names.prefix).map(({ name }) => name);
   const stacks: Info["stacks"][number][] = [];
   for (const name of bases) {
     const stack = await insist(() => edges.stacks.stack(name));
@@ -166,7 +166,10 @@ export async function templates(
   await mkdir(into, { recursive: true });
   const files = [
     ...skeletons(),
-    ...builtInTemplates().map(({ base, text }) => ({ file: `${base}.cf`, text })),
+    ...builtInStacks("x").map(({ base, template }) => ({
+      file: `${base}.cf`,
+      text: template.text,
+    })),
   ];
   const written: string[] = [];
   for (const { file, text } of files) {

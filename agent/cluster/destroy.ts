@@ -3,8 +3,7 @@ import { deletionOf, type LiveStack, refusalOf, stateOf } from "../../lib/cloud/
 import { isOwn } from "../../lib/cloud/tags.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
 import { removeFamily } from "./apply.ts";
-import { builtInTemplates } from "./built-in.ts";
-import { stackFile } from "./folder.ts";
+import { builtInStacks } from "./built-in.ts";
 import { readLive } from "./look.ts";
 import type { Session } from "./session.ts";
 import { removeStack } from "./stacks.ts";
@@ -32,12 +31,7 @@ export async function lookAtRuin(session: Session): Promise<Ruin> {
   const stays: string[] = [];
   const refused: string[] = [];
   const stacks: LiveStack[] = [];
-  const files =
-    folder.stacks.length > 0
-      ? folder.stacks
-      : builtInTemplates().flatMap(({ base, text }) =>
-          stackFile({ base, text, file: base, prefix: folder.names.prefix }, []),
-        );
+  const files = folder.stacks.length > 0 ? folder.stacks : builtInStacks(folder.names.prefix);
   let holdsCluster = false;
   for (const file of files.toReversed()) {
     const live = await insist(() => edges.stacks.stack(file.name));

@@ -111,7 +111,7 @@ export async function readFolder(
 }
 
 /** A template as a stack of this prefix; its problems are added to the others. */
-export function stackFile(
+function stackFile(
   {
     base,
     file,

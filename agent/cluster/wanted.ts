@@ -1,8 +1,8 @@
 import { type Network, paramsFromNetwork, parseParams } from "../../lib/cloud/params.ts";
 import { inOrder, SHARED_PARAMS, type StackFile, unknownKeys } from "../../lib/cloud/stack.ts";
 import type { Problem } from "../../lib/cloud/variables.ts";
-import { builtInTemplates } from "./built-in.ts";
-import { hasSharedParams, stackFile } from "./folder.ts";
+import { builtInStacks } from "./built-in.ts";
+import { hasSharedParams } from "./folder.ts";
 import type { Session } from "./session.ts";
 
 /** The stacks that a folder asks for, and the values they take. */
@@ -36,14 +36,7 @@ export async function wantedStacks(session: Session): Promise<OrProblems<Wanted>
     }
   }
   const problems: Problem[] = [];
-  const stacks =
-    folder.stacks.length > 0
-      ? folder.stacks
-      : inOrder(
-          builtInTemplates().flatMap(({ base, text }) =>
-            stackFile({ base, text, file: `${base} (built in)`, prefix: names.prefix }, problems),
-          ),
-        );
+  const stacks = folder.stacks.length > 0 ? folder.stacks : inOrder(builtInStacks(names.prefix));
   if (shared || !needsNetwork(stacks, params)) {
     problems.push(...unknownKeys(stacks, { files: params, given: {} }));
     return problems.length > 0 ? { problems } : { stacks, params, notes: [] };
