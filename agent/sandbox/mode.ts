@@ -10,6 +10,7 @@ const stories: Readonly<
 > = {
   discover: () => import("./stories/discover.ts"),
   ambassador: () => import("./stories/ambassador.ts"),
+  proxy: () => import("./stories/proxy.ts"),
 };
 
 /** Tells the story that the first word names. */
