@@ -8,6 +8,7 @@ import { metricTable } from "../agent/discover/status/metrics.ts";
 import { flags as doctor } from "../agent/doctor/config.ts";
 import { flags as login } from "../agent/login/config.ts";
 import { flags as plan } from "../agent/plan/config.ts";
+import { flags as proxy } from "../agent/proxy/config.ts";
 import { flags as sandbox } from "../agent/sandbox/config.ts";
 import { flags as status } from "../agent/status/config.ts";
 import { flags as sweep } from "../agent/sweep/config.ts";
@@ -30,6 +31,7 @@ test.each([
   ["deregister", deregister, COMMANDS],
   ["sweep", sweep, COMMANDS],
   ["sandbox", sandbox, COMMANDS],
+  ["proxy", proxy, "agent/proxy/README.md"],
   ["cluster", cluster, "agent/cluster/README.md"],
   ["login", login, "agent/login/README.md"],
 ])(

@@ -9,15 +9,15 @@ import { hostFlags } from "../host/host-flags.ts";
 import { recordFlags } from "../host/record-flags.ts";
 import { statusAddressOf } from "../page/status-address.ts";
 
-const domain: Flag<string> = {
+const domain: Flag<string | undefined> = {
   takes: "name",
+  optional: true,
   help: "put behind names of fewer than two dots, such as hello: hello.<domain>",
   expected: "a domain such as example.com",
   schema: z
     .string()
     .transform((text) => text.toLowerCase().replace(/^\.|\.$/g, ""))
     .refine((text) => text === "" || (nameProblem(text) === undefined && !text.startsWith("*"))),
-  byDefault: "",
   environment: ["DOMAIN"],
 };
 
@@ -126,7 +126,10 @@ export const flags = {
   notify: onOff({
     help: "signal or run what proxy.notify says, when what is served has changed: the one write on Docker's socket",
   }),
-  stopGrace: recordFlags.stopGrace,
+  stopGrace: {
+    ...recordFlags.stopGrace,
+    help: "a container that still runs so long after its stop signal is served again",
+  },
   introspectionUrl: hostFlags.introspectionUrl,
   stateDir: {
     ...hostFlags.stateDir,
@@ -144,8 +147,8 @@ export const flags = {
 };
 
 export const examples = [
-  ["ecs-discovery-agent proxy --domain=example.com", "serve each container with proxy.host"],
-  ["ecs-discovery-agent proxy --route53 --acme", "with its DNS record and its certificate"],
+  ["proxy --domain=example.com", "serve each container with proxy.host"],
+  ["proxy --route53 --acme", "with its DNS record and its certificate"],
 ] as const;
 
 export type ProxyConfig = ConfigOf<typeof flags>;

@@ -169,7 +169,7 @@ const containersOf = (
 
 /** The flags as rules for labels. */
 const rulesOf = (config: ProxyConfig): LabelRules => ({
-  domain: config.domain,
+  domain: config.domain ?? "",
   ports: {
     allowed: config.listenPorts,
     reserved: new Set([

@@ -12,6 +12,7 @@ const stories: Readonly<
   ambassador: () => import("./stories/ambassador.ts"),
   convert: () => import("./stories/convert.ts"),
   kube: () => import("./stories/kube.ts"),
+  proxy: () => import("./stories/proxy.ts"),
 };
 
 /** Tells the story that the first word names. */
