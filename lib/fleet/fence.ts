@@ -23,6 +23,7 @@ export interface FenceMove {
   readonly name: string;
   readonly before: string | undefined;
   readonly after: string;
+  readonly ttlSeconds: number;
 }
 
 /** No label of a container can name it: service names hold no underscore. */
@@ -38,6 +39,14 @@ export const FENCE_TTL_SECONDS = 5;
 /** As a TXT record's text, without the quotation marks. */
 export const formatFence = ({ writer, count, horizonMs, atMs }: Fence): string =>
   `${FORMAT} ${writer} ${count} ${horizonMs} ${atMs}`;
+
+/** The step from one fence to the next. */
+export const moveOf = (name: string, before: Fence | undefined, after: Fence): FenceMove => ({
+  name,
+  before: before === undefined ? undefined : formatFence(before),
+  after: formatFence(after),
+  ttlSeconds: FENCE_TTL_SECONDS,
+});
 
 const FENCE = new RegExp(`^${FORMAT} ([0-9a-f]{8,32}) (\\d{1,15}) (\\d{1,15}) (\\d{1,15})$`);
 

@@ -29,3 +29,7 @@ export function isNewer(one: Stamp, other: Stamp): boolean {
 /** True for the same set sent once: SQS gave it out twice, or these are parts of it. */
 export const isSame = (one: Stamp, other: Stamp): boolean =>
   one.epoch === other.epoch && one.seq === other.seq;
+
+/** True when a message of this stamp says nothing beyond the one that is known. */
+export const isCovered = (one: Stamp, known: Stamp): boolean =>
+  isSame(one, known) || isNewer(known, one);

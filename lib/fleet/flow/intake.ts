@@ -8,8 +8,8 @@ import type { Stamp } from "../../sqs/order.ts";
 import { type OwnerTable, ownerTable } from "../../sqs/owner-table.ts";
 import { fromWire, type ZoneNames } from "../wire.ts";
 import type { Judge } from "./bindings.ts";
+import type { Word } from "./owners.ts";
 import type { Receipts } from "./receipts.ts";
-import type { Word } from "./zone-fleet.ts";
 
 /** A message as the queue gave it out. */
 export interface Given {
@@ -49,6 +49,8 @@ export type IntakeReport =
 export interface IntakeZone {
   readonly names: ZoneNames;
   readonly take: (word: Word) => void;
+  /** The owner's stamp up to which everything is done with. */
+  readonly done: (owner: InstanceId) => Stamp | undefined;
 }
 
 export interface Intake {
@@ -154,7 +156,11 @@ export function intake({
       receipts.hold(holderOf(message), given.receipt, stamp);
       const startedMs = given.sentMs - message.upMs;
       zone.take({ owner: read.owner, set: read.set, stamp, startedMs, direct: message.direct });
-    } else receipts.hold(holderOf(message), given.receipt, stamp);
+    } else {
+      receipts.hold(holderOf(message), given.receipt, stamp);
+      const landed = zone.done(message.owner as InstanceId);
+      if (landed !== undefined) receipts.release(holderOf(message), landed);
+    }
     report({ kind: "took", of: reading.kind });
   };
 

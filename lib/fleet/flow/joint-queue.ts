@@ -28,6 +28,8 @@ export interface JointQueue {
   /** There is more than one request's worth, or something that has been in one before. */
   isUrgent(): boolean;
   size(): number;
+  /** Nothing is sent any more: everybody who waits hears why, and so does whoever comes later. */
+  close(error: unknown): void;
 }
 
 /**
@@ -42,6 +44,7 @@ export function jointQueue(limits: BatchLimits): JointQueue {
   const retries: (readonly Entry[])[] = [];
   let isRetrysTurn = true;
   let hasReturned = false;
+  let closed: { readonly error: unknown } | undefined;
 
   const fitting = (): number => {
     let { records, characters } = limits;
@@ -57,7 +60,10 @@ export function jointQueue(limits: BatchLimits): JointQueue {
   };
 
   return {
-    add: (entry) => void waiting.push(entry),
+    add(entry) {
+      if (closed === undefined) waiting.push(entry);
+      else entry.fail(closed.error);
+    },
     next() {
       const retry = isRetrysTurn || waiting.length === 0 ? retries.shift() : undefined;
       isRetrysTurn = !isRetrysTurn;
@@ -94,6 +100,12 @@ export function jointQueue(limits: BatchLimits): JointQueue {
     },
     sinceMs: () => retries[0]?.[0]?.atMs ?? waiting[0]?.atMs,
     isUrgent: () => retries.length > 0 || hasReturned || fitting() < waiting.length,
+    close(error) {
+      closed = { error };
+      for (const entry of [...waiting, ...retries.flat()]) entry.fail(error);
+      waiting = [];
+      retries.length = 0;
+    },
     size: () => waiting.length + retries.reduce((sum, batch) => sum + batch.length, 0),
   };
 }

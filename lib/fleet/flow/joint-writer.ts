@@ -5,7 +5,7 @@ import { doorbell } from "../../kit/flow/doorbell.ts";
 import type { BatchLimits } from "../../route53/batches.ts";
 import type { Submission } from "../../route53/flow/zone-writer.ts";
 import type { Change } from "../../route53/plan.ts";
-import { type Fence, type FenceMove, fenceName, formatFence, isFenceRefusal } from "../fence.ts";
+import { type Fence, type FenceMove, fenceName, isFenceRefusal, moveOf } from "../fence.ts";
 import { type Entry, jointQueue } from "./joint-queue.ts";
 
 /** Each function throws `Unavailable` when trying again may help, anything else when it can't. */
@@ -24,7 +24,7 @@ export type JointReport =
       readonly changes: number;
       readonly seconds: number;
     }
-  | { readonly kind: "waits"; readonly problem: string; readonly delayMs: number };
+  | { readonly kind: "waits"; readonly problem: string; readonly delayMs?: number };
 
 export interface JointStanding {
   /** Owners whose changes wait. */
@@ -136,7 +136,7 @@ export function jointWriter(options: JointWriterOptions): JointWriter {
       atMs: Math.round(unixMs()),
     };
     const changes = batch.flatMap((entry) => entry.changes);
-    const move = { name, before: formatFence(fence), after: formatFence(after) };
+    const move = moveOf(name, fence, after);
     try {
       const submission = await send(changes, move);
       if (submission.kind === "accepted") return landed(after);
@@ -223,10 +223,15 @@ export function jointWriter(options: JointWriterOptions): JointWriter {
     },
     horizonMs: () => fence.horizonMs,
     async run(stop) {
-      while (!stop.aborted || queue.size() > 0) {
-        const atMs = dueAtMs();
-        if (stop.aborted || atMs <= clock.now()) await step();
-        else await rest(atMs, stop);
+      try {
+        while (!stop.aborted || queue.size() > 0) {
+          const atMs = dueAtMs();
+          if (stop.aborted || atMs <= clock.now()) await step();
+          else await rest(atMs, stop);
+        }
+      } catch (error) {
+        queue.close(error);
+        throw error;
       }
     },
     standing: () => ({ waiting: queue.size(), overdueSinceMs, acceptedAtMs, lastMiss }),

@@ -23,6 +23,8 @@ export interface Keeper {
   /** Of the owner's records, those that the newest set does not hold. */
   unwanted(): number;
   published(): ReadonlyMap<RecordKey, RecordSet>;
+  /** How many they are. */
+  size(): number;
   /** What Route 53 would not have, with its words. */
   refused(): readonly { readonly record: RecordSet; readonly message: string }[];
   /** Resolves with true when there was nothing left to send; with false when that could not be waited for. */
@@ -124,6 +126,7 @@ export function keeper(options: KeeperOptions): Keeper {
     unwanted: () =>
       [...published().keys()].filter((key) => !set.records.has(key) && !set.keeps.has(key)).length,
     published,
+    size: () => life.writer.standing().published.size,
     refused: () =>
       life.writer
         .standing()

@@ -2,8 +2,7 @@ import { backoffMs } from "../../kit/backoff.ts";
 import { causes, Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import { doorbell } from "../../kit/flow/doorbell.ts";
-import type { Stamp } from "../../sqs/order.ts";
-import { isCovered } from "./zone-fleet.ts";
+import { isCovered, type Stamp } from "../../sqs/order.ts";
 
 /** The ends of a message that was given out. Each function takes at most 10, and throws `Unavailable`. */
 export interface ReceiptPorts {

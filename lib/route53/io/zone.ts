@@ -31,6 +31,15 @@ export interface HostedZone {
   close(): void;
 }
 
+/** A TXT record's text that is replaced with a batch, from what it must be to what it is then: all of it lands, or none. */
+export interface TextMove {
+  readonly name: string;
+  /** Undefined when there must be no such record. */
+  readonly before: string | undefined;
+  readonly after: string;
+  readonly ttlSeconds: number;
+}
+
 /** What commands that tell people of the zone ask of it besides. */
 export interface OpenZone extends HostedZone {
   /** `isPrivate`: it answers only in its VPCs. */
@@ -39,6 +48,8 @@ export interface OpenZone extends HostedZone {
   list(
     cursor: ZoneCursor | undefined,
   ): Promise<{ readonly records: readonly AnyRecord[]; readonly next?: ZoneCursor }>;
+  /** The text of the TXT record of this name, without quotation marks; undefined where there is none: one request. */
+  text(name: string): Promise<string | undefined>;
   /** Where the AWS SDK found credentials, in its own words; never what they are. Rejects when it found none. */
   credentialsSource(): Promise<string>;
 }
@@ -61,6 +72,7 @@ export interface OwnedZone {
    */
   submit(
     batch: readonly Change[],
+    text?: TextMove,
   ): Promise<{ kind: "accepted" } | { kind: "refused"; message: string; mayHaveLanded?: boolean }>;
 }
 
@@ -215,14 +227,14 @@ export function hostedZone({
           ...nextOf(page, begun),
         };
       },
-      async submit(batch) {
+      async submit(batch, text) {
         const operation = "ChangeResourceRecordSets";
         try {
           const command = new ChangeResourceRecordSetsCommand({
             HostedZoneId: zoneId,
             ChangeBatch: {
               Comment: "ecs-discovery-agent",
-              Changes: stepsOf(batch).map(apiChange),
+              Changes: [...textChanges(text), ...stepsOf(batch).map(apiChange)],
             },
           });
           const output = await inTime(requestLimitMs, (limit) => client.send(command, limit));
@@ -239,8 +251,36 @@ export function hostedZone({
         }
       },
     }),
+    async text(name) {
+      const { ResourceRecordSets: [record] = [] } = await list({
+        StartRecordName: name,
+        StartRecordType: "TXT",
+      });
+      if (record === undefined || plain(record.Name ?? "") !== name || record.Type !== "TXT") {
+        return undefined;
+      }
+      return anyRecord(record).values.map(unquoted).join(" ");
+    },
     close: () => client.destroy(),
   };
+}
+
+/** Route 53 takes and lists the text of a TXT record in quotation marks (Developer Guide, TXT record type). */
+const unquoted = (value: string): string => value.replace(/^"(.*)"$/, "$1");
+
+function textChanges(move: TextMove | undefined): readonly ApiChange[] {
+  if (move === undefined) return [];
+  const { name, before, after, ttlSeconds } = move;
+  const change = (Action: "DELETE" | "CREATE", text: string): ApiChange => ({
+    Action,
+    ResourceRecordSet: {
+      Name: `${name}.`,
+      Type: "TXT",
+      TTL: ttlSeconds,
+      ResourceRecords: [{ Value: `"${text}"` }],
+    },
+  });
+  return [...(before === undefined ? [] : [change("DELETE", before)]), change("CREATE", after)];
 }
 
 const nextOf = (
