@@ -85,9 +85,11 @@ export function virtualQueue({
           const heard = Promise.withResolvers<void>();
           waiters.push(heard.resolve);
           const timer = new AbortController();
-          stop.addEventListener("abort", () => heard.resolve(), { once: true });
+          const stopped = () => heard.resolve();
+          stop.addEventListener("abort", stopped);
           clock.sleep(untilMs - clock.now(), timer.signal).then(heard.resolve, () => {});
           await heard.promise;
+          stop.removeEventListener("abort", stopped);
           timer.abort();
           comeBack();
         }

@@ -6,7 +6,7 @@ import { sender } from "../../../lib/fleet/flow/sender.ts";
 import type { Clock, Random } from "../../../lib/kit/flow/clock.ts";
 import { doorbell } from "../../../lib/kit/flow/doorbell.ts";
 import type { RecordSet } from "../../../lib/route53/record-set.ts";
-import type { Keeper } from "./agent.ts";
+import { type Keeper, ownSignal } from "./agent.ts";
 import { ZONE_NAME } from "./records.ts";
 import type { VirtualRoute53 } from "./route53.ts";
 import type { VirtualQueue } from "./sqs.ts";
@@ -57,7 +57,7 @@ export function virtualSender({
     random,
     report: () => {},
   });
-  return { ...keeper, ended: sending.run(stop) };
+  return { ...keeper, ended: sending.run(ownSignal(stop)) };
 }
 
 const idOf = ({ setIdentifier }: RecordSet): ContainerId =>
