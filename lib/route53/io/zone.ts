@@ -18,6 +18,7 @@ import { type ForeignRecord, isStrange, ownRecord, type Whose } from "../own-rec
 import { type Change, type Step, stepsOf } from "../plan.ts";
 import { type AnyRecord, type RecordSet, recordTypes } from "../record-set.ts";
 import { parseSetIdentifier } from "../set-identifier.ts";
+import { type TextMove, textChanges, unquoted } from "../text-move.ts";
 
 /**
  * One Route 53 hosted zone. Every function throws `Unavailable` when trying again may help, and `Fatal` when only an
@@ -29,15 +30,6 @@ export interface HostedZone {
   /** The owner's view of the zone, once its name is known; for "any instance" that of all agents together. */
   as(owner: Whose, zoneName: string): OwnedZone;
   close(): void;
-}
-
-/** A TXT record's text that is replaced with a batch, from what it must be to what it is then: all of it lands, or none. */
-export interface TextMove {
-  readonly name: string;
-  /** Undefined when there must be no such record. */
-  readonly before: string | undefined;
-  readonly after: string;
-  readonly ttlSeconds: number;
 }
 
 /** What commands that tell people of the zone ask of it besides. */
@@ -263,24 +255,6 @@ export function hostedZone({
     },
     close: () => client.destroy(),
   };
-}
-
-/** Route 53 takes and lists the text of a TXT record in quotation marks (Developer Guide, TXT record type). */
-const unquoted = (value: string): string => value.replace(/^"(.*)"$/, "$1");
-
-function textChanges(move: TextMove | undefined): readonly ApiChange[] {
-  if (move === undefined) return [];
-  const { name, before, after, ttlSeconds } = move;
-  const change = (Action: "DELETE" | "CREATE", text: string): ApiChange => ({
-    Action,
-    ResourceRecordSet: {
-      Name: `${name}.`,
-      Type: "TXT",
-      TTL: ttlSeconds,
-      ResourceRecords: [{ Value: `"${text}"` }],
-    },
-  });
-  return [...(before === undefined ? [] : [change("DELETE", before)]), change("CREATE", after)];
 }
 
 const nextOf = (

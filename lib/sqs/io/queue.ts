@@ -7,8 +7,10 @@ import {
   SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { clientDefaults, errorFacts, TRANSIENT } from "../../aws/io/client-defaults.ts";
-import { causes, Fatal, Unavailable } from "../../kit/failure.ts";
+import { errorFacts, judged } from "../../aws/answer.ts";
+import { clientDefaults } from "../../aws/io/client-defaults.ts";
+import { inTime, REQUEST_LIMIT_MS } from "../../aws/io/whole-answers.ts";
+import { Fatal, Unavailable } from "../../kit/failure.ts";
 
 /** A message as SQS gave it out. */
 export interface Received {
@@ -57,18 +59,6 @@ export interface MessageQueue {
 const LONG_POLL_SECONDS = 20;
 const MOST_AT_ONCE = 10;
 
-/** Nothing was sent: the connection or the credentials were not there. */
-const NOT_SENT = new Set(["CredentialsProviderError", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"]);
-/** SQS throttles by these names, old and new protocol; all mean: less, or later. */
-const FEWER = new Set([
-  "Throttling",
-  "ThrottlingException",
-  "RequestThrottled",
-  "OverLimit",
-  "KmsThrottled",
-  "RequestLimitExceeded",
-]);
-
 /**
  * The queue at this URL: requests go where the URL leads. Credentials come from where the AWS SDK finds them. One client
  * serves the whole process, and one of its own waits for messages: its requests take longer than any other may.
@@ -92,25 +82,28 @@ export function messageQueue({
       requestTimeout: (LONG_POLL_SECONDS + 10) * 1_000,
     },
   });
-  const asked = <T>(operation: string, answer: Promise<T>): Promise<T> =>
-    answer.catch((error: unknown): never => {
+  const asked = <T>(
+    operation: string,
+    send: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
+  ): Promise<T> =>
+    inTime(REQUEST_LIMIT_MS, send).catch((error: unknown): never => {
       throw failure(operation, url, error);
     });
   const put = async (to: string, body: string, reason?: string): Promise<void> => {
-    const { MessageId } = await asked(
-      "SendMessage",
-      client.send(
-        new SendMessageCommand({
-          QueueUrl: to,
-          MessageBody: body,
-          ...(reason !== undefined && {
-            MessageAttributes: { reason: { DataType: "String", StringValue: reason } },
-          }),
-        }),
-      ),
-    );
+    const command = new SendMessageCommand({
+      QueueUrl: to,
+      MessageBody: body,
+      ...(reason !== undefined && {
+        MessageAttributes: { reason: { DataType: "String", StringValue: reason } },
+      }),
+    });
+    const { MessageId } = await asked("SendMessage", (limit) => client.send(command, limit));
     // Only SQS itself gives a message an id.
     if (MessageId === undefined) throw new Unavailable("SQS", "answered SendMessage without an id");
+  };
+  const urlOf = async (target: QueueName): Promise<string | undefined> => {
+    const command = new GetQueueUrlCommand(target);
+    return (await asked("GetQueueUrl", (limit) => client.send(command, limit))).QueueUrl;
   };
 
   return {
@@ -145,14 +138,12 @@ export function messageQueue({
       );
     },
     async remove(receipts) {
-      const { Failed: failed = [] } = await asked(
-        "DeleteMessageBatch",
-        client.send(
-          new DeleteMessageBatchCommand({
-            QueueUrl: url,
-            Entries: receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle })),
-          }),
-        ),
+      const command = new DeleteMessageBatchCommand({
+        QueueUrl: url,
+        Entries: receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle })),
+      });
+      const { Failed: failed = [] } = await asked("DeleteMessageBatch", (limit) =>
+        client.send(command, limit),
       );
       // The sender's fault: the receipt is no good any more, and the message comes again.
       return failed
@@ -160,44 +151,28 @@ export function messageQueue({
         .flatMap(({ Id }) => receipts[Number(Id)] ?? []);
     },
     async hide(receipts, seconds) {
-      await asked(
-        "ChangeMessageVisibilityBatch",
-        client.send(
-          new ChangeMessageVisibilityBatchCommand({
-            QueueUrl: url,
-            Entries: receipts.map((ReceiptHandle, at) => ({
-              Id: String(at),
-              ReceiptHandle,
-              VisibilityTimeout: seconds,
-            })),
-          }),
-        ),
-      );
+      const command = new ChangeMessageVisibilityBatchCommand({
+        QueueUrl: url,
+        Entries: receipts.map((ReceiptHandle, at) => ({
+          Id: String(at),
+          ReceiptHandle,
+          VisibilityTimeout: seconds,
+        })),
+      });
+      await asked("ChangeMessageVisibilityBatch", (limit) => client.send(command, limit));
     },
     async facts() {
-      const { Attributes: all = {} } = await asked(
-        "GetQueueAttributes",
-        client.send(
-          new GetQueueAttributesCommand({
-            QueueUrl: url,
-            AttributeNames: [
-              "VisibilityTimeout",
-              "RedrivePolicy",
-              "ApproximateNumberOfMessages",
-              "ApproximateNumberOfMessagesNotVisible",
-            ],
-          }),
-        ),
+      const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...FACTS] });
+      const { Attributes: all = {} } = await asked("GetQueueAttributes", (limit) =>
+        client.send(command, limit),
       );
       const target = deadLetterTarget(all.RedrivePolicy);
-      const deadLetter =
-        target &&
-        (await asked("GetQueueUrl", client.send(new GetQueueUrlCommand(target)))).QueueUrl;
+      const deadLetterUrl = target && (await urlOf(target));
       return {
         visibilitySeconds: Number(all.VisibilityTimeout ?? 30),
         waiting: Number(all.ApproximateNumberOfMessages ?? 0),
         inFlight: Number(all.ApproximateNumberOfMessagesNotVisible ?? 0),
-        ...(deadLetter !== undefined && { deadLetterUrl: deadLetter }),
+        ...(deadLetterUrl !== undefined && { deadLetterUrl }),
       };
     },
     close() {
@@ -207,35 +182,52 @@ export function messageQueue({
   };
 }
 
+const FACTS = [
+  "VisibilityTimeout",
+  "RedrivePolicy",
+  "ApproximateNumberOfMessages",
+  "ApproximateNumberOfMessagesNotVisible",
+] as const;
+
+interface QueueName {
+  readonly QueueName: string;
+  readonly QueueOwnerAWSAccountId?: string;
+}
+
 /** The queue that a redrive policy names by its ARN. */
-function deadLetterTarget(policy: string | undefined) {
+function deadLetterTarget(policy: string | undefined): QueueName | undefined {
   const [, account, name] = /"arn:[\w-]+:sqs:[\w-]*:(\w*):([\w.-]+)"/.exec(policy ?? "") ?? [];
   if (name === undefined) return undefined;
   return { QueueName: name, ...(account && { QueueOwnerAWSAccountId: account }) };
 }
 
 function failure(operation: string, url: string, error: unknown): Unavailable | Fatal {
-  const { name, code, status, attempts } = errorFacts(error);
-  const isFewer = FEWER.has(name);
-  if (status === undefined || status >= 500 || isFewer || TRANSIENT.includes(name)) {
-    const notSent = NOT_SENT.has(name) || NOT_SENT.has(code) || isFewer;
+  if (error instanceof Unavailable || error instanceof Fatal) return error;
+  const { kind, mayHaveLanded, words } = judged(error);
+  const { name } = errorFacts(error);
+  if (kind === "defect") throw error;
+  if (kind !== "refused" || LATER.test(name)) {
+    const demand = kind === "fewer" || kind === "later" ? kind : undefined;
     return new Unavailable("SQS", `did not take ${operation}`, {
-      cause: `${name}: ${causes(error)}`,
-      mayHaveLanded: !(attempts <= 1 && notSent),
-      ...(isFewer && { demand: "fewer" as const }),
+      cause: words,
+      mayHaveLanded,
+      ...(demand !== undefined && { demand }),
     });
   }
   if (/AccessDenied/.test(name)) {
     return new Fatal(
       `SQS denied ${operation} on ${url}: allow sqs:${actionOf(operation)} in the role of this process, and in the queue's policy`,
-      { cause: error },
+      { cause: error, mayHaveLanded },
     );
   }
   if (/NonExistentQueue|QueueDoesNotExist/.test(name)) {
     return new Fatal(`SQS knows no queue ${url} in this account and region`, { cause: error });
   }
-  return new Fatal(`SQS refused ${operation} on ${url}`, { cause: error });
+  return new Fatal(`SQS refused ${operation} on ${url}`, { cause: error, mayHaveLanded });
 }
+
+/** Its own words for less and for later (API reference, errors of ReceiveMessage and SendMessage). */
+const LATER = /OverLimit|KmsThrottled|RequestThrottled|ServiceUnavailable/;
 
 /** IAM knows no batches. */
 const actionOf = (operation: string): string => operation.replace(/Batch$/, "");
