@@ -80,6 +80,8 @@ export interface FleetWriterOptions<Cursor> {
   readonly random: Random;
   readonly unixMs: () => number;
   readonly report: (report: FleetWriterReport) => void;
+  /** The zones are read, and messages are taken from now on. */
+  readonly ready?: () => void;
 }
 
 /** What one request holds besides the fence. */
@@ -129,6 +131,7 @@ export function fleetWriter<Cursor>(options: FleetWriterOptions<Cursor>): FleetW
       const joints = parts.map(({ joint }) => joint.run(written.signal).catch(fail));
       const emptying = hand.run(emptied.signal).catch(fail);
       taking = intake({ ...options, ports: queue, receipts: hand, zones: intakeZones(parts) });
+      options.ready?.();
       const looking = { ...options, waits };
       await Promise.all([
         taking.run(end).catch(fail),

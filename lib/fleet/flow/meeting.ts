@@ -46,7 +46,7 @@ export function meeting(
           if (told.kind === "landed") {
             for (const { record } of told.changes) touch(touched, keyOf(record), clock.now());
           }
-          report({ kind: "wrote", owner, report: told });
+          report({ kind: "wrote", owner, report: told, sentMs: one.word.stamp.sentMs });
         },
       }),
       word,

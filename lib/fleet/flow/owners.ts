@@ -22,7 +22,13 @@ export interface Word {
 }
 
 export type FleetReport =
-  | { readonly kind: "wrote"; readonly owner: InstanceId; readonly report: WriterReport }
+  | {
+      readonly kind: "wrote";
+      readonly owner: InstanceId;
+      readonly report: WriterReport;
+      /** When the newest set behind it was sent, in SQS's Unix ms. */
+      readonly sentMs: number;
+    }
   | { readonly kind: "joined" | "left" | "silent"; readonly owner: InstanceId }
   /** A set that would remove most of its owner's records waits to be said again. */
   | {
