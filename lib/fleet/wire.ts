@@ -28,13 +28,17 @@ export type ReadSet =
 const MAX_TTL_SECONDS = 2_147_483_647;
 const MAX_WEIGHT = 255;
 
-/** The owner's set as it goes over the wire: names below the zone, and of the set identifiers what is not the owner. */
+/**
+ * The owner's set as it goes over the wire: names below the zone, and of the set identifiers what is not the owner.
+ * `zoneName` is what the records' names end in; the head may leave open whether it is the zone's true name.
+ */
 export function toWire(
   head: MessageHead,
+  zoneName: string,
   records: Iterable<RecordSet>,
   keeps: Iterable<RecordKey>,
 ): WireSet {
-  const below = (name: string): string => name.slice(0, -head.zoneName.length - 1);
+  const below = (name: string): string => name.slice(0, -zoneName.length - 1);
   return {
     ...head,
     records: [...records].map(({ name, type, setIdentifier, ttlSeconds, weight, values }) => ({
@@ -43,7 +47,7 @@ export function toWire(
       h: holderIn(setIdentifier),
       ttl: ttlSeconds,
       ...(weight !== undefined && { w: weight }),
-      v: values,
+      v: type === "SRV" ? values.map(below) : values,
     })),
     keeps: [...keeps].map((key) => {
       const [name = "", t = "", setIdentifier = ""] = key.split(" ");
@@ -68,9 +72,10 @@ export function fromWire(wire: WireSet, zone: ZoneNames): ReadSet {
   if (!new RegExp(`^(?:${ECS_ID})$`).test(wire.owner)) {
     return problem(`expected a container instance's id in owner, got ${quote(wire.owner)}`);
   }
-  if (wire.zone !== zone.id || wire.zoneName !== zone.name) {
+  const { zoneName = zone.name } = wire;
+  if (wire.zone !== zone.id || zoneName !== zone.name) {
     return problem(
-      `expected the zone ${zone.id} ${zone.name}, got ${quote(`${wire.zone} ${wire.zoneName}`)}: see --hostedZoneId and --zoneName of its agent`,
+      `expected the zone ${zone.id} ${zone.name}, got ${quote(`${wire.zone} ${zoneName}`)}: see --hostedZoneId and --zoneName of its agent`,
     );
   }
   const owner = wire.owner as InstanceId;
@@ -113,19 +118,17 @@ function recordOf(one: WireRecord, owner: InstanceId, zoneName: string): RecordS
   const identity = identityOf(one, owner, zoneName);
   if (identity === undefined || one.ttl > MAX_TTL_SECONDS || (one.w ?? 0) > MAX_WEIGHT)
     return undefined;
-  if (!one.v.every((value) => isValue(value, identity.type, zoneName))) return undefined;
-  if (new Set(one.v).size < one.v.length) return undefined;
-  return {
-    ...identity,
-    ttlSeconds: one.ttl,
-    ...(one.w !== undefined && { weight: one.w }),
-    values: one.v,
-  };
+  const values = identity.type === "SRV" ? one.v.map((value) => `${value}.${zoneName}`) : one.v;
+  if (!values.every((value) => isValue(value, identity.type))) return undefined;
+  if (new Set(values).size < values.length) return undefined;
+  const weight = one.w !== undefined && { weight: one.w };
+  return { ...identity, ttlSeconds: one.ttl, ...weight, values };
 }
 
-const SRV_VALUE = /^(\d{1,5}) (\d{1,5}) (\d{1,5}) ([a-z0-9.-]{1,253})$/;
+/** Priority, weight, port and target (RFC 2782). */
+const SRV_VALUE = /^(\d{1,5}) (\d{1,5}) (\d{1,5}) ([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
 
-function isValue(value: string, type: RecordSet["type"], zoneName: string): boolean {
+function isValue(value: string, type: RecordSet["type"]): boolean {
   switch (type) {
     case "A":
       return isIPv4(value);
@@ -133,12 +136,7 @@ function isValue(value: string, type: RecordSet["type"], zoneName: string): bool
       return isIPv6(value) && !value.includes("%");
     case "SRV": {
       const [, ...parts] = SRV_VALUE.exec(value) ?? [];
-      const [target = ""] = parts.splice(3);
-      return (
-        parts.length === 3 &&
-        parts.every((part) => Number(part) <= 65_535) &&
-        target.endsWith(`.${zoneName}`)
-      );
+      return parts.length === 4 && parts.slice(0, 3).every((part) => Number(part) <= 65_535);
     }
   }
 }

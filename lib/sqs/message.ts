@@ -14,7 +14,10 @@ const MOST_RECORDS = 50_000;
 const MOST_PARTS = 64;
 const LONGEST_TEXT = 512;
 
-/** One record set in few letters: name below the zone, type, whose it is, TTL, weight, values. */
+/**
+ * One record set in few letters: name below the zone, type, whose it is, TTL, weight, values. The target of an SRV record
+ * is a name below the zone, too.
+ */
 export interface WireRecord {
   readonly n: string;
   readonly t: string;
@@ -30,9 +33,9 @@ export type WireKey = Pick<WireRecord, "n" | "t" | "h">;
 
 /** Who speaks of which zone, and which of an owner's words is the newest. */
 export interface MessageHead {
-  /** The hosted zone's id, and its name without the trailing dot. */
+  /** The hosted zone's id, and its name without the trailing dot, where its agent knows it. */
   readonly zone: string;
-  readonly zoneName: string;
+  readonly zoneName?: string;
   /** The container instance's id, and the name of its cluster. */
   readonly owner: string;
   readonly cluster: string;
@@ -178,7 +181,7 @@ export function parseMessage(body: string): ReadMessage {
 
 const HEAD = {
   zone: (value: unknown) => isText(value, 32),
-  zoneName: (value: unknown) => isText(value, 255),
+  zoneName: (value: unknown) => value === undefined || isText(value, 255),
   owner: (value: unknown) => isText(value, 64),
   cluster: (value: unknown) => isText(value, 255),
   epoch: isCount,
@@ -201,7 +204,8 @@ function headOf(json: Fields): MessageHead | string {
   const { zone, zoneName, owner, cluster, epoch, seq, upMs } = json as unknown as MessageHead;
   const is = (name: string): boolean => json[name] === true;
   const said = { drain: is("drain"), leaves: is("leaves"), direct: is("direct") };
-  return { zone, zoneName, owner, cluster, epoch, seq, upMs, ...said };
+  const named = zoneName !== undefined && { zoneName };
+  return { zone, ...named, owner, cluster, epoch, seq, upMs, ...said };
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -31,7 +31,8 @@ export interface SenderOptions {
   readonly bell: Doorbell;
   /** Resolves once the queue has taken the message; throws `Unavailable` when trying again may help. */
   readonly send: (body: string) => Promise<void>;
-  readonly zone: ZoneNames;
+  /** `isNamed` false where the agent was not told the zone's name, and its records end in a word of their own. */
+  readonly zone: ZoneNames & { readonly isNamed: boolean };
   readonly owner: InstanceId;
   readonly cluster: string;
   /** When the agent started, in Unix ms. */
@@ -99,7 +100,7 @@ export function sender(options: SenderOptions): Sender {
     seq += 1;
     const head = {
       zone: options.zone.id,
-      zoneName: options.zone.name,
+      ...(options.zone.isNamed && { zoneName: options.zone.name }),
       owner: options.owner,
       cluster: options.cluster,
       epoch: options.epoch,
@@ -108,7 +109,7 @@ export function sender(options: SenderOptions): Sender {
       direct: options.direct(),
       ...more,
     };
-    const bodies = formatMessage(toWire(head, records.values(), keeps));
+    const bodies = formatMessage(toWire(head, options.zone.name, records.values(), keeps));
     for (const body of bodies) await options.send(body);
     const gone = changes.filter(({ action }) => action === "DELETE").length;
     const isSmall = !shrinks(published.size, gone);

@@ -101,7 +101,7 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
       const one = known.get(word.owner);
       if (one === undefined) meet(word);
       else {
-        if (word.direct && one.word.stamp.epoch !== word.stamp.epoch) owners.unsure.add(word.owner);
+        if (word.direct) owners.unsure.add(word.owner);
         follows.apply(word.owner, one, word);
       }
     },

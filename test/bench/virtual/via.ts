@@ -48,7 +48,7 @@ export function virtualSender({
     kept: desired.kept,
     bell,
     send: (body) => queue.send(`AROATEST:i-${owner.slice(-17)}`, body),
-    zone: { id: "Z1", name: ZONE_NAME },
+    zone: { id: "Z1", name: ZONE_NAME, isNamed: true },
     owner,
     cluster: "prod",
     epoch: EPOCH_MS,
