@@ -64,8 +64,8 @@ export interface JointWriterOptions {
 
 /** Everything that comes within this time goes in one request. */
 const GATHER_MS = 100;
-/** Of the account's 10 requests a second this writer leaves some to others. */
-const GAP_MS = 125;
+/** Half of the 10 requests a second that the account has: the rest is for others. */
+const GAP_MS = 200;
 /** The fence is written at least this often, so that hosts see that their writer is alive. */
 const HEARTBEAT_MS = 60_000;
 /** A set that changed nothing, but came out of turn, is remembered in the fence within this time. */
