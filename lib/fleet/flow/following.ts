@@ -56,7 +56,7 @@ export function following(
     follow,
     apply(owner, one, word) {
       const before = one.word;
-      const heldBefore = one.keeper.hold();
+      const heldBefore = before === word ? undefined : one.keeper.hold();
       one.word = word;
       one.heardAtMs = clock.now();
       one.keeper.put(word.set, word.stamp.sentMs);

@@ -39,6 +39,9 @@ export interface Keeper {
 
 export interface KeeperOptions {
   readonly published: Iterable<RecordSet>;
+  /** What the owner asks for; `put` follows when it asks for something else. */
+  readonly set: OwnerSet;
+  readonly sentMs: number;
   readonly joint: Pick<JointWriter, "submit">;
   readonly group: WriterPorts<never>["group"];
   /** Whether so many records may be deleted now; throws `Unavailable` when they must wait. */
@@ -56,7 +59,6 @@ export interface KeeperOptions {
 
 /** Every key at once. */
 const EVERYTHING: ReadonlySet<RecordKey> = Object.assign(new Set<RecordKey>(), { has: () => true });
-const NOTHING: OwnerSet = { records: new Map(), keeps: new Set(), drain: false, leaves: false };
 
 /**
  * The zone writer that every host has for itself, at work for one host of many: its requests are joined with the others',
@@ -65,9 +67,13 @@ const NOTHING: OwnerSet = { records: new Map(), keeps: new Set(), drain: false, 
 export function keeper(options: KeeperOptions): Keeper {
   const { clock, random, joint, admit, isKept } = options;
   const bell = doorbell();
-  let set: OwnerSet = NOTHING;
-  let sentMs = 0;
-  let hold: Hold | undefined;
+  let { set, sentMs } = options;
+  let hold = holdOf({
+    published: [...options.published].map(keyOf),
+    set,
+    sentMs,
+    before: undefined,
+  });
 
   const kept = (): ReadonlySet<RecordKey> => {
     if (isKept()) return EVERYTHING;
@@ -114,6 +120,18 @@ export function keeper(options: KeeperOptions): Keeper {
     await life.ended;
   };
 
+  let beginning = Promise.resolve();
+  const beginAgain = async (found: ReadonlyMap<RecordKey, RecordSet | undefined>) => {
+    await close();
+    const after = new Map(published());
+    for (const [key, record] of found) {
+      if (record === undefined) after.delete(key);
+      else after.set(key, record);
+    }
+    life = begin(after.values());
+    bell.ring();
+  };
+
   return {
     put(next, at) {
       hold = holdOf({ published: published().keys(), set: next, sentMs: at, before: hold });
@@ -134,20 +152,15 @@ export function keeper(options: KeeperOptions): Keeper {
           refused === undefined ? [] : [{ record: change.record, message: refused.message }],
         ),
     async settled() {
+      await beginning;
       const { writer, end } = life;
       await writer.settled(end.signal);
       return !end.signal.aborted;
     },
     wake: bell.ring,
-    async correct(found) {
-      await close();
-      const after = new Map(published());
-      for (const [key, record] of found) {
-        if (record === undefined) after.delete(key);
-        else after.set(key, record);
-      }
-      life = begin(after.values());
-      bell.ring();
+    correct(found) {
+      beginning = beginning.then(() => beginAgain(found));
+      return beginning;
     },
     close,
   };

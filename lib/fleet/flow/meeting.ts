@@ -30,7 +30,7 @@ export function meeting(
 ): (word: Word) => void {
   const { clock, report } = options;
 
-  const open = (word: Word, published: Iterable<RecordSet>): void => {
+  const open = (word: Word, published: readonly RecordSet[]): void => {
     const { owner } = word;
     owners.bases.delete(owner);
     const touched = new Map<RecordKey, number>();
@@ -38,6 +38,8 @@ export function meeting(
       keeper: keeper({
         ...options,
         published,
+        set: word.set,
+        sentMs: word.stamp.sentMs,
         group: (name) => options.group(owner, name),
         admit: guard.admit,
         isKept: guard.isStopped,
@@ -74,7 +76,7 @@ export function meeting(
     const wasThere = startedMs < atMs - MARGIN_MS;
     const cameBack = base?.left === true && startedMs < atMs + RESTART_MS;
     if (direct || !(wasThere || cameBack)) owners.unsure.add(owner);
-    open(word, base?.records.values() ?? []);
+    open(word, [...(base?.records.values() ?? [])]);
   };
 }
 
