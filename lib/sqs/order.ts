@@ -6,24 +6,32 @@ export interface Stamp {
   readonly seq: number;
   /** When SQS took the message, in Unix ms by its own clock: nobody else can set it. */
   readonly sentMs: number;
+  /** When its agent started by that clock: no sooner, and at most `START_ERROR_MS` later than it really did. */
+  readonly startedMs: number;
 }
 
-/** An agent that is asked to stop is gone by then, so nothing of an earlier start is sent any more. */
-const OVERLAP_MS = 300_000;
+/** So long may a message be under way between its agent, which says how long it has been running, and SQS. */
+const START_ERROR_MS = 15_000;
+/** Of two agents that started at nearly the same time, the one that still sends so long after the other is there. */
+const OVERLAP_MS = 60_000;
 
 /**
- * True when `one` says more of its owner than `other` does.
+ * True when `one` says more of its owner than `other` does. A host's clock may be set back between two starts of its
+ * agent, so the order of starts is asked of SQS's clock first.
  *
- * | one                                               | newer |
- * |---------------------------------------------------|-------|
- * | of a later start                                  | yes   |
- * | of the same start, and more sets sent             | yes   |
- * | of an earlier start, sent 5 min after the other   | yes: the host's clock was set back in between |
- * | anything else, the very same included             | no    |
+ * | one                                                        | newer                                    |
+ * |------------------------------------------------------------|------------------------------------------|
+ * | of the same start                                          | if more sets were sent                   |
+ * | of a start more than 15 s later or earlier, by SQS's clock | if later                                 |
+ * | of nearly the same moment, but another epoch               | if that is greater, and it was not sent more than a minute before the other; or if it was sent more than a minute after it |
  */
 export function isNewer(one: Stamp, other: Stamp): boolean {
   if (one.epoch === other.epoch) return one.seq > other.seq;
-  return one.epoch > other.epoch || one.sentMs > other.sentMs + OVERLAP_MS;
+  const laterMs = one.startedMs - other.startedMs;
+  if (Math.abs(laterMs) > START_ERROR_MS) return laterMs > 0;
+  const sentLaterMs = one.sentMs - other.sentMs;
+  if (Math.abs(sentLaterMs) > OVERLAP_MS) return sentLaterMs > 0;
+  return one.epoch > other.epoch;
 }
 
 /** True for the same set sent once: SQS gave it out twice, or these are parts of it. */

@@ -5,7 +5,7 @@ import { run } from "./fleet/world.ts";
 import { table } from "./tally.ts";
 
 const {
-  CONVERGE_FLEET_RUNS = "300",
+  CONVERGE_FLEET_RUNS = "120",
   CONVERGE_SEED = "20261120",
   CONVERGE_PATH,
   CONVERGE_SHRINK = "on",

@@ -141,7 +141,8 @@ export function intake({
       await bury(given, "other zone", reason, stop);
       return;
     }
-    const stamp: Stamp = { epoch: message.epoch, seq: message.seq, sentMs: given.sentMs };
+    const { epoch, seq, upMs } = message;
+    const stamp: Stamp = { epoch, seq, sentMs: given.sentMs, startedMs: given.sentMs - upMs };
     const reading = table.read(message.owner, message, stamp);
     if (reading.kind === "torn") {
       await bury(given, "malformed", reading.problem, stop);
@@ -154,8 +155,7 @@ export function intake({
         return;
       }
       receipts.hold(holderOf(message), given.receipt, stamp);
-      const startedMs = given.sentMs - message.upMs;
-      zone.take({ owner: read.owner, set: read.set, stamp, startedMs, direct: message.direct });
+      zone.take({ owner: read.owner, set: read.set, stamp, direct: message.direct });
     } else {
       receipts.hold(holderOf(message), given.receipt, stamp);
       const landed = zone.done(message.owner as InstanceId);

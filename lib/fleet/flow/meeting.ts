@@ -63,7 +63,8 @@ export function meeting(
   };
 
   return (word) => {
-    const { owner, stamp, startedMs, direct } = word;
+    const { owner, stamp, direct } = word;
+    const { startedMs } = stamp;
     const base = owners.bases.get(owner);
     const isFirst = !owners.landed.has(owner);
     if (isFirst && stamp.sentMs <= options.horizonMs && !holds(base, word.set)) {

@@ -15,8 +15,6 @@ export interface Word {
   readonly owner: InstanceId;
   readonly set: OwnerSet;
   readonly stamp: Stamp;
-  /** When its agent started, in SQS's Unix ms. */
-  readonly startedMs: number;
   /** Its host has written into the zone by itself before. */
   readonly direct: boolean;
 }
