@@ -130,6 +130,9 @@ const SRV_VALUE = /^(\d{1,5}) (\d{1,5}) (\d{1,5}) ([a-z0-9](?:[a-z0-9.-]{0,251}[
 
 function isValue(value: string, type: RecordSet["type"]): boolean {
   switch (type) {
+    case "TXT":
+      // A host's containers have none.
+      return false;
     case "A":
       return isIPv4(value);
     case "AAAA":

@@ -168,7 +168,8 @@ export async function fleetLab({
       .flatMap(({ engine }) => engine.containers())
       .filter(({ running }) => running)
       .map(
-        ({ labels, address }) => `${labels["discovery.service.name"]}.${FLEET_ZONE.name}. ${address}`,
+        ({ labels, address }) =>
+          `${labels["discovery.service.name"]}.${FLEET_ZONE.name}. ${address}`,
       )
       .toSorted();
 

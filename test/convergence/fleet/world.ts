@@ -215,7 +215,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
       stop: () => ends.abort(),
     };
     lives.push(life);
-    fleetWriter<number>({
+    void fleetWriter<number>({
       writer: name,
       zones: [
         {
