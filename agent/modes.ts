@@ -101,6 +101,10 @@ export const modes: readonly Mode[] = [
     config: () => import("./proxy/config.ts"),
     run: async () => (await import("./proxy/mode.ts")).proxy,
   }),
+  mode("writer", "writes a zone for a whole fleet, from a queue that its hosts send to", {
+    config: () => import("./writer/config.ts"),
+    run: async () => (await import("./writer/mode.ts")).writer,
+  }),
   mode(
     "sandbox",
     "shows a mode at work against stand-ins for AWS, on this machine alone",

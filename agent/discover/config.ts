@@ -1,6 +1,7 @@
 import { type ConfigOf, oneOf, onOff, wholeNumber } from "../cli/flags.ts";
 import { hostFlags } from "../host/host-flags.ts";
 import { recordFlags } from "../host/record-flags.ts";
+import { viaFlags } from "../host/via-flags.ts";
 import { statusAddress } from "../page/status-address.ts";
 
 export const flags = {
@@ -27,6 +28,7 @@ export const flags = {
   hostAddress: recordFlags.hostAddress,
   srv: recordFlags.srv,
   routing: recordFlags.routing,
+  ...viaFlags,
   statusAddress,
   once: onOff({ help: "make the zone right once, then end" }),
   force: recordFlags.force,

@@ -11,6 +11,7 @@ export interface Host {
   readonly docker: DockerEngine;
   readonly agent: EcsAgent;
   readonly owner: Owner;
+  readonly cluster: string;
   readonly zone: HostedZone;
   readonly zoneName: string;
   /** Record sets in the zone. */
@@ -47,7 +48,7 @@ export async function connect(run: Run): Promise<Host> {
 
   const zone = observed.zone(edges.hostedZone(owner));
   const [{ name: zoneName, size: zoneSize }, stream] = await Promise.all([
-    retry(() => zone.facts()),
+    zoneFacts(run, zone),
     openStream(run, docker),
   ]);
   observed.found({ kind: "zone", id: config.hostedZoneId, name: zoneName, recordSets: zoneSize });
@@ -58,7 +59,23 @@ export async function connect(run: Run): Promise<Host> {
     recordSets: zoneSize,
     containers: running.length,
   });
-  return { docker, agent, owner, zone, zoneName, zoneSize, stream, running };
+  return { docker, agent, owner, cluster, zone, zoneName, zoneSize, stream, running };
+}
+
+/**
+ * The zone's name and size. A host that hands its records to a writer may not ask Route 53: where nobody has told it the
+ * name, its records end in the zone's id instead, and only what stands before that is handed over.
+ */
+async function zoneFacts(
+  { config, retry }: Run,
+  zone: HostedZone,
+): Promise<{ readonly name: string; readonly size: number }> {
+  const { via, zoneName, fallback, hostedZoneId } = config;
+  // Who may have to write it must know its name.
+  if (via === undefined || (zoneName === undefined && fallback === "direct")) {
+    return retry(() => zone.facts());
+  }
+  return { name: zoneName ?? hostedZoneId.toLowerCase(), size: 0 };
 }
 
 /** A stream of events, open by the time that it comes back. */

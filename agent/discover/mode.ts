@@ -8,6 +8,7 @@ import { observer } from "./load-observer.ts";
 import { containerLooks } from "./looks.ts";
 import { publish } from "./publish.ts";
 import { runOf } from "./run.ts";
+import { publishVia } from "./via.ts";
 
 /**
  * Keeps the zone equal to this host's labelled containers: events and the list of running containers mark ids, the pool
@@ -33,7 +34,7 @@ export async function discover(
     doubts(),
     resync(),
     looks.queue.run(),
-    publish(run, host, looks, () => done.abort()),
+    (config.via === undefined ? publish : publishVia)(run, host, looks, () => done.abort()),
   ]);
   await looks.queue.drained();
   done.abort();

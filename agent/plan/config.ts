@@ -2,6 +2,7 @@ import { commandFlags } from "../cli/common-flags.ts";
 import type { ConfigOf } from "../cli/flags.ts";
 import { hostFlags } from "../host/host-flags.ts";
 import { recordFlags } from "../host/record-flags.ts";
+import { viaFlags } from "../host/via-flags.ts";
 
 const { hostedZoneId, introspectionUrl, patience } = hostFlags;
 
@@ -10,6 +11,7 @@ export const flags = {
   introspectionUrl,
   patience: { ...patience, byDefault: "10" },
   ...recordFlags,
+  ...{ via: viaFlags.via, zoneName: viaFlags.zoneName, resolver: viaFlags.resolver },
   ...commandFlags,
 };
 

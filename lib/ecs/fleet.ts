@@ -10,11 +10,15 @@ export interface InstanceState {
   /** ACTIVE, DRAINING, INACTIVE and so on (API reference, ContainerInstance). */
   readonly status: string;
   readonly agentConnected: boolean;
+  /** The EC2 instance's id, or the SSM instance's of a host that is not of EC2. */
+  readonly ec2Instance?: string;
 }
 
 export interface TaskState {
   /** Its last status: PROVISIONING to STOPPED (Developer Guide, task lifecycle). */
   readonly status: string;
+  /** Where it runs; a Fargate task has none. */
+  readonly instance?: InstanceId;
 }
 
 /** A cluster that was read completely and without an error. */

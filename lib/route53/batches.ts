@@ -11,7 +11,8 @@ export interface BatchLimits {
 /** Route 53's limits of one ChangeResourceRecordSets request (Developer Guide, DNSLimitations). */
 export const ROUTE53_BATCH: BatchLimits = { records: 1000, characters: 32_000 };
 
-const costOf = (change: Change): BatchLimits => {
+/** What the change takes of a request. */
+export const costOf = (change: Change): BatchLimits => {
   const values = valuesOf(change);
   return {
     records: values.length,

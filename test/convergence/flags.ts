@@ -26,6 +26,7 @@ export const FLAGS: DiscoverConfig = {
   routing: "weighted",
   once: false,
   force: false,
+  ...{ via: undefined, zoneName: undefined, fallback: "none", resolver: undefined },
   statusAddress: undefined,
 };
 

@@ -102,10 +102,12 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
           ),
       );
       const answers = missing<InstanceId, InstanceState>(failures);
-      for (const { containerInstanceArn = "", status, agentConnected } of containerInstances) {
+      for (const one of containerInstances) {
+        const { containerInstanceArn = "", status, agentConnected, ec2InstanceId } = one;
         const id = ownerOf(containerInstanceArn)?.instance ?? strange(containerInstanceArn);
         if (status === undefined) continue;
-        answers.set(id, { kind: "found", status, agentConnected: agentConnected === true });
+        const ec2 = ec2InstanceId !== undefined && { ec2Instance: ec2InstanceId };
+        answers.set(id, { kind: "found", status, agentConnected: agentConnected === true, ...ec2 });
       }
       return answers;
     },
@@ -114,9 +116,11 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
         client.send(new DescribeTasksCommand({ cluster, tasks: [...ids] }), limit),
       );
       const answers = missing<TaskId, TaskState>(failures);
-      for (const { taskArn = "", lastStatus: status } of tasks) {
+      for (const { taskArn = "", lastStatus: status, containerInstanceArn = "" } of tasks) {
         const id = taskIdOf(taskArn) ?? strange(taskArn);
-        if (status !== undefined) answers.set(id, { kind: "found", status });
+        const instance = ownerOf(containerInstanceArn)?.instance;
+        if (status === undefined) continue;
+        answers.set(id, { kind: "found", status, ...(instance !== undefined && { instance }) });
       }
       return answers;
     },

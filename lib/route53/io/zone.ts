@@ -18,6 +18,7 @@ import { type ForeignRecord, isStrange, ownRecord, type Whose } from "../own-rec
 import { type Change, type Step, stepsOf } from "../plan.ts";
 import { type AnyRecord, type RecordSet, recordTypes } from "../record-set.ts";
 import { parseSetIdentifier } from "../set-identifier.ts";
+import { type TextMove, textChanges, unquoted } from "../text-move.ts";
 
 /**
  * One Route 53 hosted zone. Every function throws `Unavailable` when trying again may help, and `Fatal` when only an
@@ -39,6 +40,8 @@ export interface OpenZone extends HostedZone {
   list(
     cursor: ZoneCursor | undefined,
   ): Promise<{ readonly records: readonly AnyRecord[]; readonly next?: ZoneCursor }>;
+  /** The text of the TXT record of this name, without quotation marks; undefined where there is none: one request. */
+  text(name: string): Promise<string | undefined>;
   /** Where the AWS SDK found credentials, in its own words; never what they are. Rejects when it found none. */
   credentialsSource(): Promise<string>;
 }
@@ -61,6 +64,7 @@ export interface OwnedZone {
    */
   submit(
     batch: readonly Change[],
+    text?: TextMove,
   ): Promise<{ kind: "accepted" } | { kind: "refused"; message: string; mayHaveLanded?: boolean }>;
 }
 
@@ -215,14 +219,14 @@ export function hostedZone({
           ...nextOf(page, begun),
         };
       },
-      async submit(batch) {
+      async submit(batch, text) {
         const operation = "ChangeResourceRecordSets";
         try {
           const command = new ChangeResourceRecordSetsCommand({
             HostedZoneId: zoneId,
             ChangeBatch: {
               Comment: "ecs-discovery-agent",
-              Changes: stepsOf(batch).map(apiChange),
+              Changes: [...textChanges(text), ...stepsOf(batch).map(apiChange)],
             },
           });
           const output = await inTime(requestLimitMs, (limit) => client.send(command, limit));
@@ -239,6 +243,16 @@ export function hostedZone({
         }
       },
     }),
+    async text(name) {
+      const { ResourceRecordSets: [record] = [] } = await list({
+        StartRecordName: name,
+        StartRecordType: "TXT",
+      });
+      if (record === undefined || plain(record.Name ?? "") !== name || record.Type !== "TXT") {
+        return undefined;
+      }
+      return anyRecord(record).values.map(unquoted).join(" ");
+    },
     close: () => client.destroy(),
   };
 }

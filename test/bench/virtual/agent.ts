@@ -88,7 +88,7 @@ const idOf = ({ setIdentifier }: RecordSet): ContainerId =>
   setIdentifier.slice(-32).padStart(64, "0") as ContainerId;
 
 /** A signal of its own: each wait of a writer looks through all listeners of its signal. */
-function ownSignal(stop: AbortSignal): AbortSignal {
+export function ownSignal(stop: AbortSignal): AbortSignal {
   const own = new AbortController();
   stop.addEventListener("abort", () => own.abort(), { once: true });
   return own.signal;

@@ -1,8 +1,10 @@
 import type { InstanceId } from "../../../lib/ecs/arn.ts";
+import type { WriterZone } from "../../../lib/fleet/flow/fleet-writer.ts";
 import { Unavailable } from "../../../lib/kit/failure.ts";
 import type { Clock } from "../../../lib/kit/flow/clock.ts";
 import type { Submission } from "../../../lib/route53/flow/zone-writer.ts";
 import type { OwnedZone } from "../../../lib/route53/io/zone.ts";
+import type { Whose } from "../../../lib/route53/own-record.ts";
 import { type Change, type Step, stepsOf } from "../../../lib/route53/plan.ts";
 import type { RecordSet } from "../../../lib/route53/record-set.ts";
 import { parseSetIdentifier } from "../../../lib/route53/set-identifier.ts";
@@ -48,16 +50,20 @@ export interface Counts {
 /** One account with one hosted zone, in memory and in the clock's time. */
 export interface VirtualRoute53 {
   /** The zone as this owner sees it: the ports of the zone writer. */
-  as(owner: InstanceId): OwnedZone;
+  as(owner: Whose): OwnedZone;
   /** GetHostedZone, whoever asks. */
   facts(): Promise<void>;
   /** Puts records in place, by the same rules. Throws when they refuse. */
   seed(records: readonly ZoneRecord[]): void;
+  /** The zone as the writer of a fleet reaches it. */
+  writer(): WriterZone<number>;
   readonly counts: Counts;
   records(): readonly ZoneRecord[];
   /** Hears each batch as it takes effect. */
   onLanded: (changes: readonly Change[]) => void;
 }
+
+const PAGE = 300;
 
 const none = (): Record<Answer, number> => ({ ok: 0, refused: 0, throttled: 0, "zone busy": 0 });
 
@@ -102,6 +108,25 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
       demand: judged.answer === "throttled" ? "fewer" : "later",
     });
   };
+  const read = <T>(look: () => T) =>
+    request("reads", async () => ({ answer: "ok", result: look() }));
+  const instancesAmong = (records: readonly RecordSet[]): readonly InstanceId[] => [
+    ...new Set(records.flatMap((one) => parseSetIdentifier(one.setIdentifier)?.instance ?? [])),
+  ];
+
+  const change = async (
+    batch: readonly Change[],
+    first: readonly ZoneChange[],
+  ): Promise<Judged<Submission>> => {
+    busyUntilMs = clock.now() + applyMs;
+    await clock.sleep(applyMs);
+    const message = apply([...first, ...stepsOf(batch).map(absolute)]);
+    if (message !== undefined) {
+      return { answer: "refused", result: { kind: "refused", message } };
+    }
+    route53.onLanded(batch);
+    return { answer: "ok", result: { kind: "accepted" } };
+  };
 
   const route53: VirtualRoute53 = {
     counts,
@@ -115,26 +140,47 @@ export function virtualRoute53(options: VirtualRoute53Options): VirtualRoute53 {
         if (problem !== undefined) throw new Error(problem);
       }
     },
+    writer: () => ({
+      names: { id: "Z1", name: zoneName },
+      submit: (batch, { name, before, after, ttlSeconds }) =>
+        request<Submission>("changes", async () => {
+          if (clock.now() < busyUntilMs) return { answer: "zone busy" };
+          const text = (action: "DELETE" | "CREATE", value: string): ZoneChange => ({
+            action,
+            record: { name: `${name}.`, type: "TXT", ttlSeconds, values: [`"${value}"`] },
+          });
+          return change(batch, [
+            ...(before === undefined ? [] : [text("DELETE", before)]),
+            text("CREATE", after),
+          ]);
+        }),
+      fence: (name) =>
+        read(() => {
+          const here = recordsOf(stateOf(shardOf(`${name}.`)));
+          return here
+            .find((one) => one.type === "TXT" && one.name === `${name}.`)
+            ?.values[0]?.slice(1, -1);
+        }),
+      group: (owner, name) => route53.as(owner).group(name),
+      page: (from = 0) =>
+        read(() => {
+          const all = weightedOf(route53.records());
+          const own = all.slice(from, from + PAGE);
+          return {
+            own,
+            instances: instancesAmong(own),
+            ...(from + PAGE < all.length && { next: from + PAGE }),
+          };
+        }),
+    }),
     as: (owner) => {
       const isOwn = ({ setIdentifier }: RecordSet) =>
-        parseSetIdentifier(setIdentifier)?.instance === owner;
-      const read = <T>(look: () => T) =>
-        request("reads", async () => ({ answer: "ok", result: look() }));
-      const instancesAmong = (records: readonly RecordSet[]): readonly InstanceId[] => [
-        ...new Set(records.flatMap((one) => parseSetIdentifier(one.setIdentifier)?.instance ?? [])),
-      ];
+        owner === "any instance" || parseSetIdentifier(setIdentifier)?.instance === owner;
       return {
         submit: (batch) =>
           request<Submission>("changes", async () => {
             if (clock.now() < busyUntilMs) return { answer: "zone busy" };
-            busyUntilMs = clock.now() + applyMs;
-            await clock.sleep(applyMs);
-            const message = apply(stepsOf(batch).map(absolute));
-            if (message !== undefined) {
-              return { answer: "refused", result: { kind: "refused", message } };
-            }
-            route53.onLanded(batch);
-            return { answer: "ok", result: { kind: "accepted" } };
+            return change(batch, []);
           }),
         group: (name) =>
           read(() => {

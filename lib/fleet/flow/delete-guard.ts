@@ -1,0 +1,81 @@
+import { Unavailable } from "../../kit/failure.ts";
+import type { Clock } from "../../kit/flow/clock.ts";
+
+/** A fleet loses no more of its records than this in a minute, unless somebody has said that it is meant. */
+export const SHARE_ALLOWED = 0.2;
+/** So many always may go: a small zone's services come and go as they like, */
+const ALWAYS_ALLOWED = 10;
+/** but not all of them, where there were more than these. */
+const LAST_ONES = 2;
+const WINDOW_MS = 60_000;
+
+export interface DeleteGuard {
+  /** Takes note of so many deletes that are about to be sent; throws `Unavailable` when they must not be. */
+  admit(deletes: number): void;
+  isStopped(): boolean;
+  /** Where it has stopped them: whether what would go now is few enough again. Comes back with true when it lets go. */
+  review(): boolean;
+}
+
+/**
+ * Stops all deletes of a zone when more than a fifth of its records would have gone within a minute, or all of them:
+ * that looks like a fleet's mistake, not like its life. It lets go by itself once the owners ask for their records again.
+ */
+export function deleteGuard({
+  clock,
+  size,
+  unwanted,
+  force,
+  stopped,
+}: {
+  readonly clock: Clock;
+  /** How many records of ours the zone holds. */
+  readonly size: () => number;
+  /** How many of them no owner that is heard asks for. */
+  readonly unwanted: () => number;
+  /** An operator has said that it is meant. */
+  readonly force: boolean;
+  /** Told when it stops them: so many in a minute, of so many. */
+  readonly stopped: (deletes: number, of: number) => void;
+}): DeleteGuard {
+  let recent: { readonly atMs: number; readonly deletes: number }[] = [];
+  let isStopped = false;
+
+  const inWindow = (): number => {
+    const fromMs = clock.now() - WINDOW_MS;
+    recent = recent.filter(({ atMs }) => atMs > fromMs);
+    return recent.reduce((sum, { deletes }) => sum + deletes, 0);
+  };
+  const isTooMuch = (more: number): readonly [number, number] | undefined => {
+    const gone = inWindow();
+    const before = size() + gone;
+    const deletes = gone + more;
+    const isMost = deletes > Math.max(ALWAYS_ALLOWED, before * SHARE_ALLOWED);
+    const isAll = before > LAST_ONES && deletes >= before;
+    return isMost || isAll ? [deletes, before] : undefined;
+  };
+
+  return {
+    admit(deletes) {
+      if (deletes === 0) return;
+      const much = force ? undefined : isTooMuch(deletes);
+      if (much === undefined && !isStopped) {
+        recent.push({ atMs: clock.now(), deletes });
+        return;
+      }
+      if (!isStopped && much !== undefined) {
+        isStopped = true;
+        stopped(...much);
+      }
+      throw new Unavailable("Route 53", "is not asked to delete records for now", {
+        mayHaveLanded: false,
+      });
+    },
+    isStopped: () => isStopped,
+    review() {
+      if (!isStopped || isTooMuch(unwanted()) !== undefined) return false;
+      isStopped = false;
+      return true;
+    },
+  };
+}

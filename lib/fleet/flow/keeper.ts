@@ -1,0 +1,167 @@
+import type { Clock, Random } from "../../kit/flow/clock.ts";
+import { doorbell } from "../../kit/flow/doorbell.ts";
+import type { BatchLimits } from "../../route53/batches.ts";
+import {
+  type WriterPorts,
+  type WriterReport,
+  type ZoneWriter,
+  zoneWriter,
+} from "../../route53/flow/zone-writer.ts";
+import type { Published } from "../../route53/plan.ts";
+import { keyOf, type RecordKey, type RecordSet } from "../../route53/record-set.ts";
+import { type Hold, holdOf } from "../shrink.ts";
+import type { OwnerSet } from "../wire.ts";
+import type { JointWriter } from "./joint-writer.ts";
+
+/** Keeps one owner's records as its newest set asks. */
+export interface Keeper {
+  put(set: OwnerSet, sentMs: number): void;
+  /** What of the newest set waits to be said again. */
+  hold(): Hold | undefined;
+  /** How many changes are still to be made, what is refused included. */
+  pending(): number;
+  /** Of the owner's records, those that the newest set does not hold. */
+  unwanted(): number;
+  published(): ReadonlyMap<RecordKey, RecordSet>;
+  /** How many they are. */
+  size(): number;
+  /** What Route 53 would not have, with its words. */
+  refused(): readonly { readonly record: RecordSet; readonly message: string }[];
+  /** Resolves with true when there was nothing left to send; with false when that could not be waited for. */
+  settled(): Promise<boolean>;
+  /** Looks again: whether records may be deleted has changed. */
+  wake(): void;
+  /** Begins anew from what the zone was found to hold under these keys: a record, or nothing. */
+  correct(found: ReadonlyMap<RecordKey, RecordSet | undefined>): Promise<void>;
+  /** Ends; a request under way still lands. */
+  close(): Promise<void>;
+}
+
+export interface KeeperOptions {
+  readonly published: Iterable<RecordSet>;
+  /** What the owner asks for; `put` follows when it asks for something else. */
+  readonly set: OwnerSet;
+  readonly sentMs: number;
+  readonly joint: Pick<JointWriter, "submit">;
+  readonly group: WriterPorts<never>["group"];
+  /** Whether so many records may be deleted now; throws `Unavailable` when they must wait. */
+  readonly admit: (deletes: number) => void;
+  /** No record may be deleted at the moment. */
+  readonly isKept: () => boolean;
+  readonly limits: BatchLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly refusedRetryMs: number;
+  readonly report: (report: WriterReport) => void;
+  /** It failed, for good. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** Every key at once. */
+const EVERYTHING: ReadonlySet<RecordKey> = Object.assign(new Set<RecordKey>(), { has: () => true });
+
+/**
+ * The zone writer that every host has for itself, at work for one host of many: its requests are joined with the others',
+ * so it never waits for its turn, never gives up, and looks at nothing by itself.
+ */
+export function keeper(options: KeeperOptions): Keeper {
+  const { clock, random, joint, admit, isKept } = options;
+  const bell = doorbell();
+  let { set, sentMs } = options;
+  let hold = holdOf({
+    published: [...options.published].map(keyOf),
+    set,
+    sentMs,
+    before: undefined,
+  });
+
+  const kept = (): ReadonlySet<RecordKey> => {
+    if (isKept()) return EVERYTHING;
+    return hold === undefined ? set.keeps : new Set([...set.keeps, ...hold.keys]);
+  };
+  const begin = (published: Iterable<RecordSet>) => {
+    const end = new AbortController();
+    const writer: ZoneWriter = zoneWriter<never>({
+      published: new Map(
+        [...published].map((record): [RecordKey, Published] => [
+          keyOf(record),
+          { record, certain: true },
+        ]),
+      ),
+      desired: () => set.records,
+      kept,
+      bell,
+      zone: {
+        submit(batch) {
+          admit(batch.filter(({ action }) => action === "DELETE").length);
+          return joint.submit(batch, sentMs);
+        },
+        group: options.group,
+        page: async () => ({ own: [], instances: [] }),
+        remember: async () => {},
+      },
+      limits: options.limits,
+      clock,
+      random,
+      patienceMs: Number.POSITIVE_INFINITY,
+      refusedRetryMs: options.refusedRetryMs,
+      auditMs: 0,
+      hosts: 1,
+      report: options.report,
+    });
+    return { writer, end, ended: writer.run(end.signal).catch(options.fail) };
+  };
+  let life = begin(options.published);
+
+  const published = (): ReadonlyMap<RecordKey, RecordSet> =>
+    new Map([...life.writer.standing().published].map(([key, { record }]) => [key, record]));
+  const close = async (): Promise<void> => {
+    life.end.abort();
+    await life.ended;
+  };
+
+  let beginning = Promise.resolve();
+  const beginAgain = async (found: ReadonlyMap<RecordKey, RecordSet | undefined>) => {
+    await close();
+    const after = new Map(published());
+    for (const [key, record] of found) {
+      if (record === undefined) after.delete(key);
+      else after.set(key, record);
+    }
+    life = begin(after.values());
+    bell.ring();
+  };
+
+  return {
+    put(next, at) {
+      hold = holdOf({ published: published().keys(), set: next, sentMs: at, before: hold });
+      set = next;
+      sentMs = at;
+      bell.ring();
+    },
+    hold: () => hold,
+    pending: () => life.writer.difference().length,
+    unwanted: () =>
+      [...published().keys()].filter((key) => !set.records.has(key) && !set.keeps.has(key)).length,
+    published,
+    size: () => life.writer.standing().published.size,
+    refused: () =>
+      life.writer
+        .standing()
+        .waiting.flatMap(({ change, refused }) =>
+          refused === undefined ? [] : [{ record: change.record, message: refused.message }],
+        ),
+    async settled() {
+      await beginning;
+      const { writer, end } = life;
+      await writer.settled(end.signal);
+      return !end.signal.aborted;
+    },
+    wake: bell.ring,
+    correct(found) {
+      beginning = beginning.then(() => beginAgain(found));
+      return beginning;
+    },
+    close,
+  };
+}
