@@ -32,7 +32,7 @@ export async function deregister(
   const patienceMs = config.patience * 1000;
   const insist = insistOn(config, { stop, clock, random, log });
   const { owner } = await insist(edges.findEcsAgent);
-  const zone = edges.hostedZone(owner);
+  const zone = await edges.hostedZone(owner);
   const { name: zoneName, size: zoneSize } = await insist(() => zone.facts());
   const owned = zone.as(owner.instance, zoneName);
   const found = await findPublished({

@@ -46,11 +46,10 @@ export async function connect(run: Run): Promise<Host> {
     instance: owner.instance,
   });
 
-  const zone = observed.zone(edges.hostedZone(owner));
-  const [{ name: zoneName, size: zoneSize }, stream] = await Promise.all([
-    zoneFacts(run, zone),
-    openStream(run, docker),
-  ]);
+  // From here on nothing that starts is missed, however long the zone's part takes.
+  const stream = await openStream(run, docker);
+  const zone = observed.zone(await edges.hostedZone(owner));
+  const { name: zoneName, size: zoneSize } = await zoneFacts(run, zone);
   observed.found({ kind: "zone", id: config.hostedZoneId, name: zoneName, recordSets: zoneSize });
   const running = await retry(() => docker.running(SERVICE_NAME_LABEL));
   observed.listed(running);

@@ -5,7 +5,7 @@ import { type FoundEcsAgent, findEcsAgent } from "../../lib/ecs/io/introspection
 import type { Addresses } from "../../lib/net/address.ts";
 import type { JournalStore } from "../../lib/route53/flow/journal.ts";
 import { journalFile, namesIn, readBootId } from "../../lib/route53/io/journal-file.ts";
-import { type HostedZone, hostedZone, type OpenZone } from "../../lib/route53/io/zone.ts";
+import type { HostedZone, OpenZone } from "../../lib/route53/io/zone.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { introspectionUrls } from "./host.ts";
 import type { HostConfig } from "./host-flags.ts";
@@ -16,7 +16,7 @@ export interface Edges {
   readonly docker: () => DockerEngine;
   readonly findEcsAgent: () => Promise<FoundEcsAgent>;
   /** The hosted zone of the flags; the region is the ECS agent's, where the environment names none. */
-  readonly hostedZone: (host: { readonly region: string }) => HostedZone;
+  readonly hostedZone: (host: { readonly region: string }) => HostedZone | Promise<HostedZone>;
   readonly hostAddresses: () => Promise<Addresses>;
   readonly bootId: () => Promise<string | undefined>;
   readonly journal: (name: string) => JournalStore;
@@ -26,7 +26,7 @@ export interface Edges {
 
 /** The real ones; they can do more than the agent itself needs. */
 export interface SystemEdges extends Edges {
-  readonly hostedZone: (host: { readonly region: string }) => OpenZone;
+  readonly hostedZone: (host: { readonly region: string }) => Promise<OpenZone>;
 }
 
 export const systemEdges = (
@@ -35,8 +35,11 @@ export const systemEdges = (
 ): SystemEdges => ({
   docker: () => dockerEngine({ keepsLabel: isReadLabel }),
   findEcsAgent: async () => findEcsAgent(await introspectionUrls(config)),
-  hostedZone: ({ region }) =>
-    hostedZone({ zoneId: config.hostedZoneId, region: env["AWS_REGION"] || region }),
+  // The largest library of all is loaded when it is needed, which is after the event stream is open.
+  async hostedZone({ region }) {
+    const { hostedZone } = await import("../../lib/route53/io/zone.ts");
+    return hostedZone({ zoneId: config.hostedZoneId, region: env["AWS_REGION"] || region });
+  },
   hostAddresses: () => hostAddresses(env),
   bootId: readBootId,
   journal: (name) => journalFile(config.stateDir, name),

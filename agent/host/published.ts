@@ -1,7 +1,8 @@
 import type { InstanceId } from "../../lib/ecs/arn.ts";
+import { PAGE_SIZE } from "../../lib/route53/batches.ts";
 import { type JournalKeeper, journalKeeper } from "../../lib/route53/flow/journal.ts";
 import { type Group, observed } from "../../lib/route53/group.ts";
-import { type OwnedZone, PAGE_SIZE } from "../../lib/route53/io/zone.ts";
+import type { OwnedZone } from "../../lib/route53/io/zone.ts";
 import { journalName } from "../../lib/route53/journal.ts";
 import type { Published } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey } from "../../lib/route53/record-set.ts";

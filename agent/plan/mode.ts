@@ -31,7 +31,7 @@ export async function plan(
 
   const docker = edges.docker();
   const { agent, owner } = await insist(edges.findEcsAgent);
-  const zone = edges.hostedZone(owner);
+  const zone = await edges.hostedZone(owner);
   const { name: zoneName } = await insist(() => zone.facts());
   const running = await insist(() => docker.running(SERVICE_NAME_LABEL));
 

@@ -67,3 +67,6 @@ export function cutBatches(
   }
   return batches;
 }
+
+/** The most record sets that a page of the zone's list holds (API reference, ListResourceRecordSets). */
+export const PAGE_SIZE = 300;

@@ -157,8 +157,8 @@ function gated(edges: Edges, { call }: Gate): Edges {
         },
       };
     },
-    hostedZone(of) {
-      const zone = edges.hostedZone(of);
+    async hostedZone(of) {
+      const zone = await edges.hostedZone(of);
       return {
         close: zone.close,
         facts: () => call(() => zone.facts()),

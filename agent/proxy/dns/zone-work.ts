@@ -1,7 +1,7 @@
 import type { InstanceId } from "../../../lib/ecs/arn.ts";
 import { causes } from "../../../lib/kit/failure.ts";
 import { type Doorbell, doorbell } from "../../../lib/kit/flow/doorbell.ts";
-import { ROUTE53_BATCH } from "../../../lib/route53/batches.ts";
+import { PAGE_SIZE, ROUTE53_BATCH } from "../../../lib/route53/batches.ts";
 import {
   type WriterPorts,
   type WriterReport,
@@ -10,7 +10,7 @@ import {
 } from "../../../lib/route53/flow/zone-writer.ts";
 import { observed } from "../../../lib/route53/group.ts";
 import type { JournalFile } from "../../../lib/route53/io/journal-file.ts";
-import { type OpenZone, PAGE_SIZE, type ZoneCursor } from "../../../lib/route53/io/zone.ts";
+import type { OpenZone, ZoneCursor } from "../../../lib/route53/io/zone.ts";
 import type { Published } from "../../../lib/route53/plan.ts";
 import type { ProxyHost } from "../../../lib/route53/proxy-identifier.ts";
 import {

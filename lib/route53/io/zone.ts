@@ -13,6 +13,7 @@ import { foreignAnswer, inTime, REQUEST_LIMIT_MS, readWhole } from "../../aws/io
 import type { InstanceId } from "../../ecs/arn.ts";
 import { Fatal, Unavailable } from "../../kit/failure.ts";
 import { quote } from "../../kit/quote.ts";
+import { PAGE_SIZE } from "../batches.ts";
 import type { Group } from "../group.ts";
 import { type ForeignRecord, isStrange, ownRecord, type Whose } from "../own-record.ts";
 import { type Change, type Step, stepsOf } from "../plan.ts";
@@ -85,9 +86,6 @@ export interface RequestWatch {
   /** An answer came, good or bad, with this Date header. */
   answered(date: string | undefined): void;
 }
-
-/** The most that a page holds (API reference, ListResourceRecordSets). */
-export const PAGE_SIZE = 300;
 
 /**
  * The zone with this id. Credentials and, when set, the endpoint (AWS_ENDPOINT_URL_ROUTE_53) come from where the AWS SDK
