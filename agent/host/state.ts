@@ -152,6 +152,8 @@ export const State = z.object({
   ),
   /** The last 50, the newest first. */
   changes: z.array(ChangeState),
+  /** Other modes that serve their status on this host, at their default ports. */
+  neighbours: z.array(z.object({ mode: z.string(), url: z.string(), ok: z.boolean() })).optional(),
 });
 export type State = z.infer<typeof State>;
 

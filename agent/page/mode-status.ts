@@ -1,17 +1,15 @@
-import { causes } from "../../lib/kit/failure.ts";
 import type { Clock } from "../../lib/kit/flow/clock.ts";
 import type { Log } from "../process/log.ts";
 import { version } from "../process/version.ts";
+import { bind } from "./bind.ts";
 import { lazyMetrics } from "./lazy-metrics.ts";
 import type { Metric, Metrics } from "./metrics.ts";
 import { modePage } from "./mode-page.ts";
 import { type Neighbour, neighbours } from "./neighbours.ts";
-import { type StatusAddress, shown } from "./status-address.ts";
-import { type StatusServer, statusServer } from "./status-server.ts";
+import type { StatusAddress } from "./status-address.ts";
+import type { StatusServer } from "./status-server.ts";
 import { type ModeState, VIEW_SCHEMA_VERSION, type View } from "./view.ts";
 
-/** The process before this one may still hold the port for as long as its drain takes. */
-const BIND_AGAIN_MS = 1_000;
 /** The metrics are loaded so long after the start, unless somebody asks for them earlier. */
 const METRICS_LATER_MS = 2_000;
 
@@ -65,33 +63,15 @@ export function modeStatus<Name extends string>(
     return problems;
   };
 
-  const bind = async (at: StatusAddress, stop: AbortSignal): Promise<StatusServer | undefined> => {
-    let isFirst = true;
-    while (!stop.aborted) {
-      try {
-        return await statusServer({
-          ...at,
-          health,
-          readiness: async () => {
-            await health();
-            return unready;
-          },
-          metrics: scrape,
-          state,
-          page: modePage,
-        });
-      } catch (error) {
-        if (isFirst) {
-          log.warn(
-            `can't serve the status page at ${shown(at)}: works without it, and tries again`,
-            { statusAddress: shown(at), cause: causes(error) },
-          );
-        }
-        isFirst = false;
-        await clock.sleep(BIND_AGAIN_MS, stop).catch(() => {});
-      }
-    }
-    return undefined;
+  const answers = {
+    health,
+    readiness: async () => {
+      await health();
+      return unready;
+    },
+    metrics: scrape,
+    state,
+    page: modePage,
   };
 
   return {
@@ -103,7 +83,7 @@ export function modeStatus<Name extends string>(
         .sleep(METRICS_LATER_MS, stop)
         .then(figures.load)
         .catch(() => {});
-      server = await bind(address, stop);
+      server = await bind(address, answers, { clock, log }, stop);
       if (server === undefined) return;
       log.info("the status page is served", { url: server.url });
       if (!stop.aborted) {

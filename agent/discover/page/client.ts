@@ -160,6 +160,20 @@ export function showDiscover(): void {
     );
   };
 
+  const tabs = (neighbours: NonNullable<State["neighbours"]>): void => {
+    const tab = (words: string, url: string | undefined): HTMLElement => {
+      const made = document.createElement("a");
+      made.textContent = words;
+      if (url === undefined) made.className = "on";
+      else made.href = url;
+      return made;
+    };
+    const others = neighbours.map(({ mode, url, ok }) => tab(ok ? mode : `${mode} ✕`, url));
+    at("tabs").replaceChildren(
+      ...(others.length === 0 ? [] : [tab("discover", undefined), ...others]),
+    );
+  };
+
   const kpi = (label: string, value: string, ...detail: readonly Child[]): HTMLElement =>
     el("div", "kpi", el("p", "dim", label), el("p", "n", value), el("p", "dim", ...detail));
   const figures = (state: State, times: readonly number[]): void => {
@@ -372,6 +386,7 @@ export function showDiscover(): void {
       ([what, why]) => what + why,
       ([what, why, next]) => el("li", "", el("span", "why", what), ` ${why} `, dim(next)),
     );
+    tabs(state.neighbours ?? []);
     figures(
       state,
       timed.toSorted((a, b) => a - b),

@@ -1,18 +1,15 @@
 import { SERVICE_NAME_LABEL } from "../../../lib/discovery/labels.ts";
 import { engineCheck } from "../../../lib/docker/flow/engine-check.ts";
 import type { DockerEngine } from "../../../lib/docker/io/engine.ts";
-import { causes } from "../../../lib/kit/failure.ts";
 import type { Clock } from "../../../lib/kit/flow/clock.ts";
 import { overdueAfter } from "../../../lib/route53/overdue.ts";
 import type { ChangeState } from "../../host/state.ts";
+import { bind } from "../../page/bind.ts";
 import { type LazyMetrics, lazyMetrics } from "../../page/lazy-metrics.ts";
 import type { Metrics } from "../../page/metrics.ts";
+import { neighbours } from "../../page/neighbours.ts";
 import type { StatusAddress } from "../../page/status-address.ts";
-import {
-  type StatusServer,
-  type StatusServerOptions,
-  statusServer,
-} from "../../page/status-server.ts";
+import type { StatusServer, StatusServerOptions } from "../../page/status-server.ts";
 import type { Surroundings } from "../../process/surroundings.ts";
 import { version } from "../../process/version.ts";
 import type { DiscoverConfig } from "../config.ts";
@@ -32,8 +29,6 @@ import {
   unreadyOf,
 } from "./view.ts";
 
-/** The agent before this one may still hold the port for as long as its drain takes. */
-const BIND_AGAIN_MS = 1_000;
 /** The metrics are loaded so long after the start, unless somebody asks for them earlier. */
 const METRICS_LATER_MS = 2_000;
 
@@ -105,7 +100,7 @@ export function status(
         .then(counts.load)
         .catch(() => {});
       const answers = answersOf(model, counts, patienceMs, () => engineProblem());
-      server = await bind(address, answers, surroundings, stop);
+      server = await bind(address, { ...answers, page }, surroundings, stop);
       if (server === undefined) return;
       surroundings.log.info("the status page is served", { url: server.url });
       if (!stop.aborted) {
@@ -166,8 +161,8 @@ function answersOf(
     },
     notes: () => snapshot().memory.notes(),
     async state() {
-      const { now, problems } = await judged();
-      return stateOf(now, problems);
+      const [{ now, problems }, others] = await Promise.all([judged(), neighbours("discover")]);
+      return { ...stateOf(now, problems), neighbours: others };
     },
     async metrics() {
       const metrics = await counts.load();
@@ -176,31 +171,6 @@ function answersOf(
       return metrics.text();
     },
   };
-}
-
-/** The server, as soon as the address is free; undefined where the stop came first. */
-async function bind(
-  address: StatusAddress,
-  answers: Answers,
-  { clock, log }: Pick<Surroundings, "clock" | "log">,
-  stop: AbortSignal,
-): Promise<StatusServer | undefined> {
-  let isFirst = true;
-  while (!stop.aborted) {
-    try {
-      return await statusServer({ ...address, ...answers, page });
-    } catch (error) {
-      if (isFirst) {
-        log.warn(
-          `can't serve the status page at ${shown(address)}: works without it, and tries again`,
-          { statusAddress: shown(address), cause: causes(error) },
-        );
-      }
-      isFirst = false;
-      await clock.sleep(BIND_AGAIN_MS, stop).catch(() => {});
-    }
-  }
-  return undefined;
 }
 
 type Figures = Metrics<MetricName>;
@@ -257,6 +227,3 @@ function setGauges({ set, setEach }: Figures, now: Snapshot, problems: readonly 
   set("ecs_discovery_fullest_name_record_sets", fullest);
   set("ecs_discovery_names_nearly_full", nearlyFull);
 }
-
-const shown = ({ host, port }: StatusAddress): string =>
-  `${host.includes(":") ? `[${host}]` : host}:${port}`;
