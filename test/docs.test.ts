@@ -128,7 +128,8 @@ describe.each(documents)("%s", (path) => {
 const OTHERS: ReadonlySet<string> = new Set(["help", "icc", "restart", "network", "seed"]);
 
 const takes = (flag: Flag<unknown>, value: string): boolean =>
-  flag.takes !== undefined && flag.schema.safeParse(value).success;
+  (flag.takes !== undefined && flag.schema.safeParse(value).success) ||
+  flag.choices?.includes(value) === true;
 
 async function allFlags(): Promise<ReadonlyMap<string, readonly Flag<unknown>[]>> {
   const all = await Promise.all(modes.map(({ flags }) => flags()));

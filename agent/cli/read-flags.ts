@@ -99,6 +99,7 @@ function tokens(argv: readonly string[], flags: Flags): Tokens {
     else if (name === undefined || flag === undefined) unknown.push(word);
     else if (flag.takes === undefined) {
       if (value === undefined) given.set(name, "true");
+      else if (flag.choices?.includes(value)) given.set(name, value);
       else unknown.push(word);
     } else if (value !== undefined) given.set(name, value);
     else

@@ -46,8 +46,10 @@ function bash(modes: readonly KnownMode[]): string {
     return `    ${name}) words=${quoted([...words, ...terms].join(" "))} ;;`;
   });
   const valuesOf = modes.flatMap(({ name, flags }) =>
-    Object.entries(flags).flatMap(([flag, { choices }]) =>
-      choices === undefined ? [] : [`    ${name}:--${flag}) words=${quoted(choices.join(" "))} ;;`],
+    Object.entries(flags).flatMap(([flag, { takes, choices }]) =>
+      takes === undefined || choices === undefined
+        ? []
+        : [`    ${name}:--${flag}) words=${quoted(choices.join(" "))} ;;`],
     ),
   );
   return `# bash completion for ${PROGRAM}: source <(${PROGRAM} completion bash)
@@ -139,7 +141,9 @@ function fish(modes: readonly KnownMode[]): string {
           `complete -c ${PROGRAM} -f -n ${quoted(when)} -l ${flag}`,
           ...(of === undefined ? [] : [`-d ${quoted(of.help)}`]),
           ...(of?.takes === undefined ? [] : ["-r"]),
-          ...(of?.choices === undefined ? [] : [`-a ${quoted(of.choices.join(" "))}`]),
+          ...(of?.takes === undefined || of.choices === undefined
+            ? []
+            : [`-a ${quoted(of.choices.join(" "))}`]),
         ].join(" "),
       ),
     ];

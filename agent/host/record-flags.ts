@@ -26,6 +26,16 @@ const hostAddress: Flag<Addresses | undefined> = {
   ]),
 };
 
+const srv: Flag<boolean | "rfc2782"> = {
+  help: "SRV records, too, for the first port that a task tells of; --srv=rfc2782 calls them _<name>._tcp",
+  expected: "true, false or rfc2782",
+  schema: z
+    .enum(["true", "1", "false", "0", "rfc2782"])
+    .transform((text) => (text === "rfc2782" ? text : text === "true" || text === "1")),
+  byDefault: "false",
+  choices: ["rfc2782"],
+};
+
 /** What decides which records this host's containers have: of discover, and of whatever says what it would do. */
 export const recordFlags = {
   workers: wholeNumber({
@@ -63,7 +73,7 @@ export const recordFlags = {
     help: "whose address is registered: the task's own, this host's, Docker's, or what fits the task",
   }),
   hostAddress,
-  srv: onOff({ help: "SRV records, too, for the first port that a task tells of" }),
+  srv,
   routing: oneOf(routings, {
     byDefault: "weighted",
     help: "whether a name answers with one of its tasks, by weight, or with up to eight",

@@ -72,8 +72,8 @@ export interface DesiredRules extends LabelRules {
   readonly weight: number;
   readonly routing: Routing;
   readonly addressSource: AddressSource;
-  /** An SRV record, too, with the first port that the task tells of. */
-  readonly srv: boolean;
+  /** An SRV record, too, with the first port that the task tells of; under RFC 2782's name, where that is said. */
+  readonly srv: boolean | "rfc2782";
 }
 
 type Absent = Extract<Desired, { kind: "absent" }>;
@@ -181,11 +181,12 @@ export function desiredOf(
     }
     case "endpoint": {
       const { ttlSeconds = rules.ttlSeconds } = asked;
+      const srvNames = rules.srv === "rfc2782" ? "rfc2782" : "plain";
       const weight = rules.routing === "weighted" ? (asked.weight ?? rules.weight) : undefined;
       return {
         kind: "serve",
         records: asked.names.flatMap((name) =>
-          recordsOf(name, endpoint, { instance, ttlSeconds, weight }),
+          recordsOf(name, endpoint, { instance, ttlSeconds, weight, srvNames }),
         ),
         source: endpoint.source,
         well,

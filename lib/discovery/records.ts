@@ -1,6 +1,6 @@
 import type { InstanceId } from "../ecs/arn.ts";
 import { keyOf, type RecordKey, type RecordSet } from "../route53/record-set.ts";
-import { fitsDns } from "../route53/service-name.ts";
+import { fitsDns, rfc2782Name } from "../route53/service-name.ts";
 import { formatSetIdentifier } from "../route53/set-identifier.ts";
 import type { Endpoint, Holder } from "./endpoint.ts";
 
@@ -9,7 +9,11 @@ export interface RecordRules {
   readonly ttlSeconds: number;
   /** Undefined for multivalue answers. */
   readonly weight: number | undefined;
+  /** What an SRV record is called: as the service, or as RFC 2782 has it. Default: plain. */
+  readonly srvNames?: SrvNames;
 }
+
+export type SrvNames = "plain" | "rfc2782";
 
 /**
  * The records of one name for an endpoint: A and AAAA for the addresses it has; where a port is known, SRV with a target
@@ -18,7 +22,7 @@ export interface RecordRules {
 export function recordsOf(
   name: string,
   endpoint: Endpoint,
-  { instance, ttlSeconds, weight }: RecordRules,
+  { instance, ttlSeconds, weight, srvNames }: RecordRules,
 ): readonly RecordSet[] {
   const { holder, ipv4, ipv6, port } = endpoint;
   const common = {
@@ -31,12 +35,13 @@ export function recordsOf(
     ...(ipv6 === undefined ? [] : [{ name: of, type: "AAAA" as const, values: [ipv6], ...common }]),
   ];
   const target = srvTarget(name, holder);
-  if (port === undefined || target === undefined) return addresses(name);
+  const srvName = srvNames === "rfc2782" ? rfc2782Name(name) : name;
+  if (port === undefined || target === undefined || srvName === undefined) return addresses(name);
   const value = `1 1 ${port} ${target}`;
   return [
     ...addresses(name),
     ...addresses(target),
-    { name, type: "SRV", values: [value], ...common },
+    { name: srvName, type: "SRV", values: [value], ...common },
   ];
 }
 
@@ -50,6 +55,7 @@ export function possibleKeys(
   const target = srvTarget(name, holder);
   return [
     ...(["A", "AAAA", "SRV"] as const).map((type) => ({ name, type })),
+    { name: rfc2782Name(name) ?? name, type: "SRV" as const },
     ...(target === undefined
       ? []
       : (["A", "AAAA"] as const).map((type) => ({ name: target, type }))),

@@ -1,6 +1,6 @@
 import type { InstanceId } from "../ecs/arn.ts";
 import { type AnyRecord, type RecordSet, recordTypes } from "./record-set.ts";
-import { serviceName } from "./service-name.ts";
+import { plainName, rfc2782Name, serviceName } from "./service-name.ts";
 import { beginsAsOurs, parseSetIdentifier } from "./set-identifier.ts";
 
 /** Whose records to look at: one container instance's, or every one's. */
@@ -8,7 +8,7 @@ export type Whose = InstanceId | "any instance";
 
 /** True for a record that `whose` could have written: its identifier, and a name that some label gives. */
 export function isOwn(
-  { name, setIdentifier }: Pick<RecordSet, "name" | "setIdentifier">,
+  { name, type, setIdentifier }: ForeignRecord,
   zoneName: string,
   whose: Whose,
 ): boolean {
@@ -16,8 +16,10 @@ export function isOwn(
   if (ownership === undefined) return false;
   if (whose !== "any instance" && ownership.instance !== whose) return false;
   if (!name.endsWith(`.${zoneName}`)) return false;
-  const check = serviceName(name.slice(0, -zoneName.length - 1), zoneName);
-  return check.ok && check.name === name;
+  const service = type === "SRV" ? plainName(name) : name;
+  if (service !== name && rfc2782Name(service) !== name) return false;
+  const check = serviceName(service.slice(0, -zoneName.length - 1), zoneName);
+  return check.ok && check.name === service;
 }
 
 /** What identifies a record set, of any type and whoever owns it. */
@@ -36,7 +38,7 @@ export function ownRecord(
   const ours = recordTypes.find((one) => one === type);
   if (ours === undefined || ttlSeconds === undefined) return undefined;
   if (weight === undefined && !multivalue) return undefined;
-  if (!isOwn({ name, setIdentifier }, zoneName, whose)) return undefined;
+  if (!isOwn({ name, type, setIdentifier }, zoneName, whose)) return undefined;
   const own = { name, type: ours, setIdentifier, ttlSeconds, values };
   return { ...own, ...(weight !== undefined && { weight }) };
 }

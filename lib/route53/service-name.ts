@@ -50,3 +50,17 @@ export function serviceName(label: string, zoneName: string): NameCheck {
 
 /** True for a name short enough for DNS. */
 export const fitsDns = (name: string): boolean => name.length <= MAX_NAME;
+
+/**
+ * Where RFC 2782 has a client look for the SRV records of a service's name, over TCP: `_web._tcp.<zone>` for `web.<zone>`;
+ * of a name with more parts the first is the service. Undefined where that is too long for DNS.
+ */
+export function rfc2782Name(name: string): string | undefined {
+  const [service = "", ...domain] = name.split(".");
+  const whole = [`_${service}`, "_tcp", ...domain].join(".");
+  return service.length < MAX_LABEL && fitsDns(whole) ? whole : undefined;
+}
+
+/** The service's name of a name as `rfc2782Name` makes it; any other name as it is. */
+export const plainName = (name: string): string =>
+  name.replace(/^_([a-z0-9-]+)\._tcp\.(?=.)/, "$1.");

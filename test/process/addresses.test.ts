@@ -162,6 +162,22 @@ it("with --srv names the first port of every task that has one", async () => {
   expect(records(here)).toContain(`web SRV 1 1 9000 ${taskId(1)}.web.${here.zone.name}`);
 });
 
+it("with --srv=rfc2782 names the SRV record as RFC 2782 has it, and takes it away with its container", async () => {
+  await using here = await lab();
+  const one = (spec: { arn: string; containers: { dockerId: string }[] }) =>
+    awsvpcTask({
+      ...spec,
+      containers: spec.containers.map((each) => ({ ...each, containerPort: 9000 })),
+      ipv4: [V4],
+    });
+  here.add(1, { name: "web" }, one);
+  here.agent("--srv=rfc2782");
+  await until(here, 3);
+  expect(records(here)).toContain(`_web._tcp SRV 1 1 9000 ${taskId(1)}.web.${here.zone.name}`);
+  here.engine.kill(hex(1, 64));
+  await until(here, 0);
+});
+
 it("asks instance metadata, version 2, for this host's address when it matters, and not before", async () => {
   const asked: string[] = [];
   const metadata = createServer((request, response) => {

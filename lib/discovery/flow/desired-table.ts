@@ -1,5 +1,6 @@
 import type { ContainerId } from "../../docker/container.ts";
 import { keyOf, type RecordKey, type RecordSet } from "../../route53/record-set.ts";
+import { plainName } from "../../route53/service-name.ts";
 import type { Desired } from "../desired.ts";
 
 export interface DesiredTable {
@@ -109,5 +110,8 @@ function ofServices(records: readonly RecordSet[]): readonly OfService[] {
       type === "SRV" ? values.map((value) => [value.split(" ").at(-1), name] as const) : [],
     ),
   );
-  return records.map((record) => ({ record, service: services.get(record.name) ?? record.name }));
+  return records.map((record) => ({
+    record,
+    service: plainName(services.get(record.name) ?? record.name),
+  }));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
+import * as z from "zod";
 import {
   environmentName,
   type Flags,
@@ -278,6 +279,23 @@ describe("a switch", () => {
     expect(problemsOf(read([], { ECS_DISCOVERY_DRY_RUN: text }))).toEqual([
       `ECS_DISCOVERY_DRY_RUN: expected true or false, got ${JSON.stringify(text)}`,
     ]);
+  });
+
+  it("with choices takes one of them after an equals sign, and stands for true alone", () => {
+    const flags = {
+      srv: {
+        help: "",
+        expected: "nothing or rfc2782",
+        schema: z.enum(["true", "false", "rfc2782"]),
+        byDefault: "false",
+        choices: ["rfc2782"],
+      },
+    };
+    const of = (...argv: string[]) => readFlags({ usage: "", summary: "" }, flags, argv, {});
+    expect(of("--srv")).toMatchObject({ config: { srv: "true" } });
+    expect(of("--srv=rfc2782")).toMatchObject({ config: { srv: "rfc2782" } });
+    expect(of("--srv", "rfc2782")).toMatchObject({ kind: "problems" });
+    expect(of("--srv=other")).toMatchObject({ kind: "problems" });
   });
 
   it("wins over its variable, and takes no value of its own", () => {

@@ -17,6 +17,22 @@ const endpoint = (over: Partial<Endpoint> = {}): Endpoint => ({
   ...over,
 });
 
+describe("a name as RFC 2782 has it", () => {
+  it.each([
+    ["of an SRV record is one of ours", "_web._tcp", "SRV", true],
+    ["with more parts", "_v2._tcp.api", "SRV", true],
+    ["of another type is none", "_web._tcp", "A", false],
+    ["of another protocol is none", "_web._udp", "SRV", false],
+    ["without a protocol is none", "_web", "SRV", false],
+    ["of what is no service name is none", "_my_web._tcp", "SRV", false],
+    ["of nothing is none", "_._tcp", "SRV", false],
+    ["twice over is none", "__web._tcp", "SRV", false],
+  ])("%s", (_, label, type, expected) => {
+    const one = { ...record(1), name: `${label}.${ZONE}`, type };
+    expect(isOwn(one, ZONE, owner.instance)).toBe(expected);
+  });
+});
+
 describe("the records of a name", () => {
   it("are A and AAAA for what addresses there are", () => {
     expect(recordsOf(name, endpoint(), rules)).toEqual([record(1)]);
@@ -35,6 +51,22 @@ describe("the records of a name", () => {
     ]);
   });
 
+  it("have their SRV record under the name that RFC 2782 gives it, where that is asked for", () => {
+    const of = (service: string) =>
+      recordsOf(`${service}.${ZONE}`, endpoint({ port: 8080 }), { ...rules, srvNames: "rfc2782" });
+    const target = `${task(1)}.${name}`;
+    expect(of("web")).toEqual([
+      record(1),
+      record(1, { name: target }),
+      record(1, { name: `_web._tcp.${ZONE}`, type: "SRV", values: [`1 1 8080 ${target}`] }),
+    ]);
+    // Of a name with dots the first part is the service, the rest its domain.
+    expect(of("v2.api").map((one) => one.name)).toContain(`_v2._tcp.api.${ZONE}`);
+    // 64 characters between dots are one too many.
+    const long = of("a".repeat(63));
+    expect(long.map(({ type }) => type)).toEqual(["A"]);
+  });
+
   it("are multivalue answers without a weight", () => {
     const [only] = recordsOf(name, endpoint(), { ...rules, weight: undefined });
     expect(only).not.toHaveProperty("weight");
@@ -50,11 +82,12 @@ describe("the records of a name", () => {
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(wanted, fc.integer({ min: 1, max: 63 }), (over, length) => {
+      fc.property(wanted, fc.integer({ min: 1, max: 63 }), fc.boolean(), (over, length, isRfc) => {
         const made = endpoint(over);
+        const srvNames = isRfc ? ("rfc2782" as const) : ("plain" as const);
         const at = `${"a".repeat(length)}.${"b".repeat(63)}.${"c".repeat(63)}.${ZONE}`;
         const keys = new Set(possibleKeys(at, made.holder, owner.instance));
-        for (const one of recordsOf(at, made, rules)) {
+        for (const one of recordsOf(at, made, { ...rules, srvNames })) {
           expect(keys.has(keyOf(one))).toBe(true);
           expect(isOwn(one, ZONE, owner.instance)).toBe(true);
           expect(one.name.length).toBeLessThanOrEqual(253);

@@ -240,3 +240,18 @@ describe("different wishes for one name", () => {
     expect(table.records().size + table.kept().size).toBe(0);
   });
 });
+
+it("an SRV record under RFC 2782's name, and its target, belong to the service's own name", () => {
+  const table = desiredTable({ keepUnhealthy: true });
+  const web = (n: number) => {
+    const target = record(n, { name: `t${n}.web.example.internal` });
+    const values = [`1 1 80 ${target.name}`];
+    const srv = record(n, { name: "_web._tcp.example.internal", type: "SRV", values });
+    return [record(n), target, srv];
+  };
+  table.put(containerId(1), serve(...web(1)));
+  table.put(containerId(2), sick(...web(2)));
+  expect([...table.records().values()]).toEqual(web(1));
+  table.put(containerId(1), sick(...web(1)));
+  expect([...table.unhealthyNames()]).toEqual(["web.example.internal"]);
+});
