@@ -24,7 +24,7 @@ export interface KubeConnection {
 const OPTIONS_MS = 10_000;
 const LIMIT_MS = 30_000;
 /** Requests at once to one server; watches have connections of their own. */
-const MAX_SOCKETS = 32;
+const MAX_SOCKETS = 64;
 
 function load(kubeconfig: string | undefined): KubeConfig {
   const config = new KubeConfig();
