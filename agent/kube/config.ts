@@ -50,7 +50,7 @@ export const flags = {
   concurrency: wholeNumber({
     min: 1,
     max: 64,
-    byDefault: 8,
+    byDefault: 32,
     help: "how many ECSDeployments are looked at once",
   }),
   statusAddress,

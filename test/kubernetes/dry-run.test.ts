@@ -119,3 +119,15 @@ test.each([
     expect(objects.length).toBeGreaterThan(0);
   },
 );
+
+test("the API server takes what an operator applies, and the controller's pods run under the restricted standard", async () => {
+  const deploy = new URL("../../deploy/kubernetes/", import.meta.url);
+  const objects = "/apis/ecskube.ecskube/v1alpha1/namespaces/default/ecsdeployments";
+  for (const file of ["namespace.yaml", "crd.yaml", "rbac.yaml", "deployment.yaml"]) {
+    await cluster.apply(new URL(file, deploy));
+  }
+  await cluster.until(objects, (_, status) => status === 200);
+  await cluster.apply(new URL("sample.yaml", deploy));
+  const path = "/apis/apps/v1/namespaces/ecs-discovery-agent/deployments/ecs-discovery-agent-kube";
+  await cluster.until(path, (body) => body.status?.availableReplicas === 2);
+});

@@ -52,6 +52,11 @@ try {
   // When the controller's own log says that the API server has taken the Deployment.
   const times = await asked;
   await w.cluster.until(DEPLOYMENTS, (body) => body.items?.length === count);
+  await w.cluster.until(`${OBJECTS}?limit=5000`, (body) =>
+    body.items?.every((one: { status?: { conditions?: { type: string; status: string }[] } }) =>
+      one.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+    ),
+  );
   const lags: number[] = [];
   for (const { message, timestamp } of agent.log) {
     const name = /^creates Deployment default\/(\S+)$/.exec(message)?.[1] ?? "";
@@ -61,11 +66,6 @@ try {
   lags.sort((a, b) => a - b);
   process.stdout.write(
     `${lags.length} Deployments: p50 ${quantile(lags, 0.5)} ms, p95 ${quantile(lags, 0.95)} ms, most ${lags.at(-1)} ms\n`,
-  );
-  await w.cluster.until(`${OBJECTS}?limit=5000`, (body) =>
-    body.items?.every((one: { status?: { conditions?: { type: string; status: string }[] } }) =>
-      one.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-    ),
   );
   process.stdout.write(
     `controller: ${residentMiB(agent.pid).toFixed(0)} MiB resident, ${cpuSeconds(agent.pid)} s of CPU\n`,

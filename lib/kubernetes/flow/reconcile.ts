@@ -43,26 +43,44 @@ export interface Outcome {
  */
 export function reconciler(options: ReconcileOptions): (key: string) => Promise<Outcome> {
   const children = applier(options);
+  /** What a generation of an object is in Kubernetes: most looks are at a child's news, not at a new definition. */
+  const known = new Map<string, { readonly id: string; readonly mapped: Mapped }>();
   return async (key) => {
     const owner = options.owners.get(key);
     if (owner === undefined || owner.metadata.deletionTimestamp !== undefined) {
       // Kubernetes' own garbage collection takes what it had.
       children.forget(key);
+      known.delete(key);
       return {};
     }
+    const { uid, generation, labels } = owner.metadata;
+    const id = JSON.stringify([uid, generation, labels]);
+    const earlier = known.get(key);
+    if (earlier?.id === id) return settle(options, children, owner, earlier.mapped);
     const definition = ecsDeploymentOf(owner);
     const isFromMap = definition.taskDefinitionFrom ?? definition.serviceFrom;
     const later = isFromMap === undefined ? {} : { againInMs: CONFIG_MAP_MS };
     const mapped = await mappedOf(options, owner, definition);
-    if (mapped.kind === "refused") {
-      const status = await writeStatus(options, owner, mapped, mapped.findings);
-      return { ...later, status };
-    }
-    const applied = await applyAll(children, owner, mapped.objects);
-    const findings = [...mapped.findings, ...applied.findings];
-    const status = await writeStatus(options, owner, applied.standing, findings);
-    return { ...later, ...applied.outcome, status };
+    // What lies in a ConfigMap changes without a new generation.
+    if (isFromMap === undefined) known.set(key, { id, mapped });
+    return { ...later, ...(await settle(options, children, owner, mapped)) };
   };
+}
+
+/** Makes what there is equal to what it should be, and says in the status how it stands. */
+async function settle(
+  options: ReconcileOptions,
+  children: Applier,
+  owner: KubeObject,
+  mapped: Mapped,
+): Promise<Outcome> {
+  if (mapped.kind === "refused") {
+    return { status: await writeStatus(options, owner, mapped, mapped.findings) };
+  }
+  const applied = await applyAll(children, owner, mapped.objects);
+  const findings = [...mapped.findings, ...applied.findings];
+  const status = await writeStatus(options, owner, applied.standing, findings);
+  return { ...applied.outcome, status };
 }
 
 interface All {
@@ -83,21 +101,25 @@ async function applyAll(
   let retry: string | undefined;
   let againInMs: number | undefined;
   let workload: KubeObject | undefined;
-  for (const child of wanted) {
+  const apply = async (child: Manifest): Promise<void> => {
     try {
       const done = await children.apply(owner, child);
       if (done.kind === "waits") againInMs = ORPHAN_MS;
       else if (done.kind === "taken") {
         trouble ??= taken(child, done.by);
         againInMs ??= TAKEN_MS;
-      } else if (child.kind === "Deployment" || child.kind === "DaemonSet") workload = done.object;
+      } else if (isWorkload(child)) workload = done.object;
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       retry ??= causes(error);
       // What passes by itself is no news: the status says what is, and the log that it is tried again.
       if (!mayPass(error)) trouble ??= { reason: "ApplyFailed", message: causes(error) };
     }
-  }
+  };
+  // A pod asks for its account and its claims as soon as it is made; all else is independent.
+  const first = wanted.filter(({ kind }) => BEFORE_PODS.includes(kind));
+  await Promise.all(first.map(apply));
+  await Promise.all(wanted.filter((child) => !first.includes(child)).map(apply));
   if (retry === undefined) await children.removeOthers(owner, wanted);
   return {
     standing: { kind: "mapped", workload, ...(trouble && { trouble }) },
@@ -108,6 +130,9 @@ async function applyAll(
     },
   };
 }
+
+const BEFORE_PODS = ["ServiceAccount", "PersistentVolumeClaim"];
+const isWorkload = ({ kind }: Manifest): boolean => kind === "Deployment" || kind === "DaemonSet";
 
 /** What the definitions of an ECSDeployment are in Kubernetes, those of ConfigMaps included. */
 async function mappedOf(

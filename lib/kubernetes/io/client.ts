@@ -24,13 +24,9 @@ export interface KubeConnection {
 const OPTIONS_MS = 10_000;
 const LIMIT_MS = 30_000;
 /** Requests at once to one server; watches have connections of their own. */
-const MAX_SOCKETS = 32;
+const MAX_SOCKETS = 64;
 
-/**
- * The connection of `--kubeconfig`, of KUBECONFIG, of ~/.kube/config, or of the pod. Tokens, certificates, exec plugins
- * and proxies are the official client's work. Throws `Fatal` where there is none.
- */
-export function kubeConnection(kubeconfig: string | undefined): KubeConnection {
+function load(kubeconfig: string | undefined): KubeConfig {
   const config = new KubeConfig();
   try {
     if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
@@ -38,6 +34,15 @@ export function kubeConnection(kubeconfig: string | undefined): KubeConnection {
   } catch (error) {
     throw new Fatal(`the kubeconfig can't be read: ${causes(error)}`, { cause: error });
   }
+  return config;
+}
+
+/**
+ * The connection of `--kubeconfig`, of KUBECONFIG, of ~/.kube/config, or of the pod. Tokens, certificates, exec plugins
+ * and proxies are the official client's work. Throws `Fatal` where there is none.
+ */
+export function kubeConnection(kubeconfig: string | undefined): KubeConnection {
+  let config = load(kubeconfig);
   const cluster = config.getCurrentCluster();
   if (cluster === null || cluster.server === "http://localhost:8080") {
     throw new Fatal(
@@ -51,7 +56,7 @@ export function kubeConnection(kubeconfig: string | undefined): KubeConnection {
   async function fresh(): Promise<RequestOptions> {
     const options: RequestOptions = { headers: {} };
     await config.applyToHTTPSOptions(options as never);
-    if (cluster?.proxyUrl !== undefined) return options;
+    if (cluster?.proxyUrl !== undefined || cluster?.server.startsWith("http:")) return options;
     // The client's own agent would keep the first certificate for ever, and no connection.
     const { ca, cert, key } = options;
     const identity = [ca, cert, key].map((part) => String(part as string | undefined)).join("\n");
@@ -82,6 +87,12 @@ export function kubeConnection(kubeconfig: string | undefined): KubeConnection {
     },
     renew() {
       known = undefined;
+      // The official client keeps what an exec plugin gave until it expires, refused or not.
+      try {
+        config = load(kubeconfig);
+      } catch {
+        // Somebody is writing it: the old one is no worse.
+      }
     },
   };
 }
