@@ -3,6 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type Agent, type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import Docker from "dockerode";
 import { type AgentProcess, startAgent } from "./agent-process.ts";
 import { dockerProxy } from "./docker-proxy.ts";
@@ -41,6 +43,8 @@ export interface ProxyLab extends AsyncDisposable {
   ask(host: string, path?: string, options?: AskOptions): Promise<Answer>;
   /** The first answer that is wanted, asked for again and again. Rejects after 30 s with the last one. */
   until(host: string, wanted: (answer: Answer) => boolean, options?: AskOptions): Promise<Answer>;
+  /** What a command in the container writes to standard output. */
+  output(name: string, command: readonly string[]): Promise<string>;
   /** What the agent asked Docker besides reading. */
   writes(): readonly { readonly method: string; readonly path: string }[];
 }
@@ -135,6 +139,16 @@ export async function proxyLab(): Promise<ProxyLab> {
           throw new Error(`waited in vain; last: ${JSON.stringify(answer)}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
+    },
+    async output(name, command) {
+      const exec = await docker
+        .getContainer(named(name))
+        .exec({ Cmd: [...command], AttachStdout: true });
+      const stream = await exec.start({});
+      const out = new PassThrough();
+      docker.modem.demuxStream(stream, out, new PassThrough());
+      stream.once("end", () => out.end());
+      return text(out);
     },
     writes: () => proxy.requests.filter(({ method }) => method !== "GET"),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
