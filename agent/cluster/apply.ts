@@ -19,7 +19,7 @@ import { causes, Fatal } from "../../lib/kit/failure.ts";
 import { lookAtLoad, type Plan } from "./look.ts";
 import type { Session } from "./session.ts";
 import { applyStacks } from "./stacks.ts";
-import { drained, gone, steady } from "./steady.ts";
+import { type Awaited, drained, gone, steady } from "./steady.ts";
 import { wantedStacks } from "./wanted.ts";
 
 /** What apply did and what it could not, for machines as it is. */
@@ -50,14 +50,18 @@ export async function apply(session: Session, plan: Plan): Promise<Applied> {
     ? plan
     : await lookAtLoad(session);
   const arns = await applyTaskDefinitions(session, taskDefinitions, services, applied);
-  const changed: { readonly file: ServiceFile; readonly before: LiveService | undefined }[] = [];
+  const awaited: Awaited[] = [];
   for (const step of services) {
     const did = await trying(applied, () => applyService(session, step, arns, applied));
-    if (did && step.file !== undefined) changed.push({ file: step.file, before: step.live });
+    const { file, live } = step;
+    if (file === undefined || (!did && live === undefined)) continue;
+    const taskDefinition =
+      arns.get(familyOf(file.taskDefinition)) ?? live?.taskDefinition ?? file.taskDefinition;
+    awaited.push({ file, taskDefinition, ...(did && { changedFrom: live ?? "nothing" }) });
   }
   if (session.config.prune) await deregister(session, taskDefinitions, applied);
   if (session.config.wait.value > 0) {
-    const problems = await steady(session, changed, applied);
+    const problems = await steady(session, awaited, applied);
     applied.problems.push(...problems);
   }
   return applied;

@@ -8,30 +8,37 @@ const POLL_MS = 5_000;
 const DRAIN_LIMIT_MS = 600_000;
 const EVENTS_SHOWN = 3;
 
-interface Changed {
+/** A service that should come to run what it was told to. */
+export interface Awaited {
   readonly file: ServiceFile;
-  readonly before: LiveService | undefined;
+  readonly taskDefinition: string;
+  /** What it was before this run changed it; not there for one that was as it should be. */
+  readonly changedFrom?: LiveService | "nothing";
 }
 
 /**
- * Waits until every changed service runs what it should, and tells how far each is. Comes back with a sentence for each
- * that failed or took too long: with ECS's own events and the reasons why its tasks stopped. Where `--rollback` says so,
- * these then go back to what they ran before.
+ * Waits until every service of the folder runs what it should, and tells how far each is. Comes back with a sentence for
+ * each that failed or took too long: with ECS's own events and the reasons why its tasks stopped. Where `--rollback` says
+ * so, those that this run changed then go back to what they ran before.
  */
 export async function steady(
   session: Session,
-  changed: readonly Changed[],
+  awaited: readonly Awaited[],
   { rolledBack }: { readonly rolledBack: string[] },
 ): Promise<readonly string[]> {
   const { edges, insist, folder, config, say, surroundings } = session;
   const { clock, stop } = surroundings;
   const limitMs = config.wait.value * 1000;
   const untilMs = clock.now() + limitMs;
-  const waiting = new Map(changed.map((one) => [one.file.name, one]));
+  const waiting = new Map(awaited.map((one) => [one.file.name, one]));
   const told = new Map<string, string>();
-  const seen = new Set(changed.flatMap(({ before }) => before?.events.map(({ id }) => id) ?? []));
+  const seen = new Set(
+    awaited.flatMap(({ changedFrom: from }) =>
+      typeof from === "object" ? from.events.map(({ id }) => id) : [],
+    ),
+  );
   const problems: string[] = [];
-  const give = async (one: Changed, live: LiveService, why: string): Promise<void> => {
+  const give = async (one: Awaited, live: LiveService, why: string): Promise<void> => {
     waiting.delete(one.file.name);
     const reasons = await insist(() => edges.ecs.stopReasons(folder.names.cluster, one.file.name));
     const events = live.events.filter(({ id }) => !seen.has(id)).slice(0, EVENTS_SHOWN);
@@ -48,7 +55,7 @@ export async function steady(
     for (const live of await readAll(session, [...waiting.keys()])) {
       const one = waiting.get(live.name);
       if (one === undefined) continue;
-      const state = settling(live);
+      const state = settling(live, one.taskDefinition);
       if (state.kind === "settled") {
         waiting.delete(live.name);
         await say(`service ${live.name}: steady, ${live.running} running`);
@@ -80,9 +87,13 @@ async function readAll(
 }
 
 /** True when the service is told to run again what it ran before; a new one has no before. */
-async function rollBack(session: Session, { file, before }: Changed): Promise<boolean> {
+async function rollBack(
+  session: Session,
+  { file, changedFrom: before }: Awaited,
+): Promise<boolean> {
   const { edges, insist, folder, say } = session;
-  if (before === undefined || before.status !== "ACTIVE") {
+  if (before === undefined) return false;
+  if (before === "nothing" || before.status !== "ACTIVE") {
     await say(`service ${file.name}: is new, there is nothing to go back to`);
     return false;
   }

@@ -13,6 +13,7 @@ const stories: Readonly<
   convert: () => import("./stories/convert.ts"),
   kube: () => import("./stories/kube.ts"),
   proxy: () => import("./stories/proxy.ts"),
+  cluster: () => import("./stories/cluster.ts"),
 };
 
 /** Tells the story that the first word names. */

@@ -243,6 +243,8 @@ const without = (content: JsonObject, names: readonly string[]): JsonObject =>
 /** How far a service is from what it wants; `settled` when it is there, `failed` with ECS's reason when it gave up. */
 export function settling(
   live: LiveService,
+  /** What it was told to run. */
+  taskDefinition: string,
 ):
   | { readonly kind: "settled" }
   | { readonly kind: "moving"; readonly text: string }
@@ -250,6 +252,10 @@ export function settling(
   const primary = live.deployments.find(({ status }) => status === "PRIMARY");
   if (primary?.rollout === "FAILED") {
     return { kind: "failed", why: primary.reason ?? "its deployment failed" };
+  }
+  // Its circuit breaker goes back by itself, and then all is steady again.
+  if (taskDefinition.startsWith("arn:") && live.taskDefinition !== taskDefinition) {
+    return { kind: "failed", why: `ECS went back to ${live.taskDefinition.replace(/^.*\//, "")}` };
   }
   // A deployment of nothing but itself, all of its tasks running (API reference, ServicesStable), and ECS's word for it.
   const others = live.deployments.length > 1;

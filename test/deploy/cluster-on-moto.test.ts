@@ -168,6 +168,20 @@ describe("the original's web server, its files unchanged", () => {
     });
     expect(await cluster("apply")).toMatchObject({ code: 0, writes: [] });
 
+    const params = await readFile(join(folder, "ecs-cluster.params"), "utf8");
+    await write("ecs-cluster.params", `${params}MaxSize=7\nBackup=DISABLED\n`);
+    const resized = await cluster("plan");
+    expect(resized).toMatchObject({ code: 3 });
+    // What shows a change to a stack is thrown away again.
+    expect(resized.writes).toEqual([
+      ...["CreateChangeSet", "DeleteChangeSet", "CreateChangeSet", "DeleteChangeSet"],
+    ]);
+    expect(resized.stdout).toContain("MaxSize: 6 → 7");
+    expect(await cluster("apply")).toMatchObject({ code: 0 });
+    expect(await stackStatus("demo-ecs-cluster")).toBe("UPDATE_COMPLETE");
+    expect(await stackStatus("demo-ecs-storage")).toBe("UPDATE_COMPLETE");
+    expect(await cluster("plan")).toMatchObject({ code: 0, writes: [] });
+
     const shown = await cluster("destroy");
     expect(shown).toMatchObject({ code: 3, writes: [] });
     const destroyed = await cluster("destroy", "CONFIRM=yes");
@@ -178,7 +192,7 @@ describe("the original's web server, its files unchanged", () => {
       "DeleteStack",
     ]);
     expect(await stackStatus("demo-ecs-cluster")).toBeUndefined();
-    expect(await stackStatus("demo-ecs-storage")).toBe("CREATE_COMPLETE");
+    expect(await stackStatus("demo-ecs-storage")).toBe("UPDATE_COMPLETE");
 
     const all = await cluster("destroy", "--deleteData", "--confirm");
     expect(all).toMatchObject({ code: 0, writes: ["DeleteStack", "DELETEPath"] });

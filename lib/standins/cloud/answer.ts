@@ -14,8 +14,8 @@ export const textIn = (input: Input, name: string): string =>
 export const textsIn = (input: Input, name: string): readonly string[] =>
   Array.isArray(input[name]) ? input[name].filter((one) => typeof one === "string") : [];
 
-export const REGION = "eu-west-1";
-export const ACCOUNT = "123456789012";
+const REGION = "eu-west-1";
+const ACCOUNT = "123456789012";
 export const arnOf = (service: string, rest: string): string =>
   `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`;
 

@@ -264,10 +264,9 @@ const shown = (stack: Stack, status: string): Input => ({
 
 /** The same for the same resource of the same stack, in the form of its kind. */
 function physical(stack: Stack, id: string, type: string): string {
-  const number = [...`${stack.id}${id}`].reduce(
-    (sum, sign) => (sum * 31 + sign.charCodeAt(0)) >>> 0,
-    7,
-  );
+  const number = `${stack.id}${id}`
+    .split("")
+    .reduce((sum, sign) => (sum * 31 + sign.charCodeAt(0)) >>> 0, 7);
   const hex = number.toString(16).padStart(8, "0");
   const kinds: Readonly<Record<string, string>> = {
     "AWS::EFS::FileSystem": "fs-",
