@@ -109,7 +109,7 @@ function identityOf(
   if (type === undefined || ownership === undefined) return undefined;
   const name = `${n}.${zoneName}`;
   const setIdentifier = formatSetIdentifier({ ...ownership, instance: owner });
-  return isOwn({ name, setIdentifier }, zoneName, owner)
+  return isOwn({ name, type, setIdentifier }, zoneName, owner)
     ? { name, type, setIdentifier }
     : undefined;
 }
