@@ -23,6 +23,7 @@ export const FLAGS: DiscoverConfig = {
   addressSource: "auto",
   hostAddress: undefined,
   srv: false,
+  srvNames: "plain",
   routing: "weighted",
   once: false,
   force: false,

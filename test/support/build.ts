@@ -42,6 +42,7 @@ export const desiredRules: DesiredRules = {
   routing: "weighted",
   addressSource: "auto",
   srv: false,
+  srvNames: "plain",
 };
 
 /** A container of a task, as introspection tells it. */
