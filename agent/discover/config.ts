@@ -27,6 +27,7 @@ export const flags = {
   addressSource: recordFlags.addressSource,
   hostAddress: recordFlags.hostAddress,
   srv: recordFlags.srv,
+  srvNames: recordFlags.srvNames,
   routing: recordFlags.routing,
   ...viaFlags,
   statusAddress,

@@ -61,6 +61,7 @@ export function containersOf(
       routing: config.routing,
       addressSource: config.addressSource,
       srv: config.srv,
+      srvNames: config.srvNames,
     },
     clock,
     random,

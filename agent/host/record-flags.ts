@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { routings } from "../../lib/discovery/desired.ts";
 import { addressSources } from "../../lib/discovery/endpoint.ts";
+import { srvNames } from "../../lib/discovery/records.ts";
 import type { Addresses } from "../../lib/net/address.ts";
 import { type ConfigOf, type Flag, oneOf, onOff, wholeNumber } from "../cli/flags.ts";
 
@@ -64,6 +65,10 @@ export const recordFlags = {
   }),
   hostAddress,
   srv: onOff({ help: "SRV records, too, for the first port that a task tells of" }),
+  srvNames: oneOf(srvNames, {
+    byDefault: "plain",
+    help: "whether SRV records stand under the service's name or under _service._tcp, as RFC 2782 has it",
+  }),
   routing: oneOf(routings, {
     byDefault: "weighted",
     help: "whether a name answers with one of its tasks, by weight, or with up to eight",

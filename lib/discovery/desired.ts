@@ -13,7 +13,7 @@ import {
   taskEndpoint,
 } from "./endpoint.ts";
 import { type Asked, type LabelRules, labelOf, readLabels, SERVICE_NAME_LABEL } from "./labels.ts";
-import { possibleKeys, recordsOf } from "./records.ts";
+import { possibleKeys, type RecordRules, recordsOf } from "./records.ts";
 
 /** Set by the ECS agent on every container of a task (aws/amazon-ecs-agent, `docker_task_engine.go`). */
 const CONTAINER_NAME_LABEL = "com.amazonaws.ecs.container-name";
@@ -74,6 +74,7 @@ export interface DesiredRules extends LabelRules {
   readonly addressSource: AddressSource;
   /** An SRV record, too, with the first port that the task tells of. */
   readonly srv: boolean;
+  readonly srvNames: RecordRules["srvNames"];
 }
 
 type Absent = Extract<Desired, { kind: "absent" }>;
@@ -165,6 +166,7 @@ export function desiredOf(
     answer === undefined
       ? dockerEndpoint(container, wishes)
       : taskEndpoint(container, answer, wishes, host);
+  const { srvNames } = rules;
   const { instance } = rules.owner;
   switch (endpoint.kind) {
     case "ask-host":
@@ -176,7 +178,7 @@ export function desiredOf(
       const keeps =
         holder === undefined
           ? []
-          : asked.names.flatMap((name) => possibleKeys(name, holder, instance));
+          : asked.names.flatMap((name) => possibleKeys(name, holder, { instance, srvNames }));
       return { kind: "unsure", reason, detail, names: asked.names, keeps };
     }
     case "endpoint": {
@@ -185,7 +187,7 @@ export function desiredOf(
       return {
         kind: "serve",
         records: asked.names.flatMap((name) =>
-          recordsOf(name, endpoint, { instance, ttlSeconds, weight }),
+          recordsOf(name, endpoint, { instance, ttlSeconds, weight, srvNames }),
         ),
         source: endpoint.source,
         well,

@@ -4,11 +4,15 @@ import { fitsDns } from "../route53/service-name.ts";
 import { formatSetIdentifier } from "../route53/set-identifier.ts";
 import type { Endpoint, Holder } from "./endpoint.ts";
 
+/** Under which name an SRV record stands: the service's own, or RFC 2782's `_service._tcp.<rest>`. */
+export const srvNames = ["plain", "rfc2782"] as const;
+
 export interface RecordRules {
   readonly instance: InstanceId;
   readonly ttlSeconds: number;
   /** Undefined for multivalue answers. */
   readonly weight: number | undefined;
+  readonly srvNames: (typeof srvNames)[number];
 }
 
 /**
@@ -18,7 +22,7 @@ export interface RecordRules {
 export function recordsOf(
   name: string,
   endpoint: Endpoint,
-  { instance, ttlSeconds, weight }: RecordRules,
+  { instance, ttlSeconds, weight, srvNames }: RecordRules,
 ): readonly RecordSet[] {
   const { holder, ipv4, ipv6, port } = endpoint;
   const common = {
@@ -31,12 +35,13 @@ export function recordsOf(
     ...(ipv6 === undefined ? [] : [{ name: of, type: "AAAA" as const, values: [ipv6], ...common }]),
   ];
   const target = srvTarget(name, holder);
-  if (port === undefined || target === undefined) return addresses(name);
+  const srvName = srvNameOf(name, srvNames);
+  if (port === undefined || target === undefined || srvName === undefined) return addresses(name);
   const value = `1 1 ${port} ${target}`;
   return [
     ...addresses(name),
     ...addresses(target),
-    { name, type: "SRV", values: [value], ...common },
+    { name: srvName, type: "SRV", values: [value], ...common },
   ];
 }
 
@@ -44,12 +49,14 @@ export function recordsOf(
 export function possibleKeys(
   name: string,
   holder: Holder,
-  instance: InstanceId,
+  { instance, srvNames }: Pick<RecordRules, "instance" | "srvNames">,
 ): readonly RecordKey[] {
   const setIdentifier = formatSetIdentifier({ instance, ...holder });
   const target = srvTarget(name, holder);
+  const srvName = srvNameOf(name, srvNames);
   return [
-    ...(["A", "AAAA", "SRV"] as const).map((type) => ({ name, type })),
+    ...(["A", "AAAA"] as const).map((type) => ({ name, type })),
+    ...(srvName === undefined ? [] : [{ name: srvName, type: "SRV" as const }]),
     ...(target === undefined
       ? []
       : (["A", "AAAA"] as const).map((type) => ({ name: target, type }))),
@@ -61,3 +68,14 @@ function srvTarget(name: string, { task, container }: Holder): string | undefine
   const target = `${container ?? task}.${name}`;
   return fitsDns(target) ? target : undefined;
 }
+
+/** Where the SRV record of a name stands; undefined where its underscore makes that too long. */
+function srvNameOf(name: string, names: RecordRules["srvNames"]): string | undefined {
+  if (names === "plain") return name;
+  const [service = "", ...rest] = name.split(".");
+  const srvName = [`_${service}`, "_tcp", ...rest].join(".");
+  return service.length < MAX_LABEL && fitsDns(srvName) ? srvName : undefined;
+}
+
+/** Characters between two dots (RFC 1035, 2.3.4). */
+const MAX_LABEL = 63;

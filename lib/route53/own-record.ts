@@ -16,8 +16,12 @@ export function isOwn(
   if (ownership === undefined) return false;
   if (whose !== "any instance" && ownership.instance !== whose) return false;
   if (!name.endsWith(`.${zoneName}`)) return false;
-  const check = serviceName(name.slice(0, -zoneName.length - 1), zoneName);
-  return check.ok && check.name === name;
+  const label = name.slice(0, -zoneName.length - 1);
+  // RFC 2782's form of an SRV record's name.
+  const [, service, rest = ""] = /^_([a-z0-9-]+)\._tcp(\..+)?$/.exec(label) ?? [];
+  const plain = service === undefined ? label : `${service}${rest}`;
+  const check = serviceName(plain, zoneName);
+  return check.ok && check.name === `${plain}.${zoneName}`;
 }
 
 /** What identifies a record set, of any type and whoever owns it. */
