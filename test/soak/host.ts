@@ -105,12 +105,18 @@ export async function host({
     const container = await run(`comes-${started % Math.max(1, Math.ceil(target / 2))}`);
     coming.add({ container, state: "running" });
   };
+  /** Something is being done to them: Docker would refuse another act. */
+  const busy = new Set<Coming>();
   /** What can be done to a container in each state. */
   const acts = {
     running: {
       stop: ({ container }: Coming) => container.stop({ t: 1 }),
       kill: ({ container }: Coming) => container.kill(),
-      crash: ({ container }: Coming) => container.kill({ signal: "SIGUSR1" }),
+      async crash({ container }: Coming) {
+        await container.kill({ signal: "SIGUSR1" });
+        // It ends by itself, a moment later.
+        await container.wait();
+      },
       pause: ({ container }: Coming) => container.pause(),
       restart: ({ container }: Coming) => container.restart({ t: 1 }),
       remove: ({ container }: Coming) => container.remove({ force: true }),
@@ -162,19 +168,23 @@ export async function host({
       for (let nth = 1; nth <= STAYING; nth += 1) await run(`stays-${nth}`);
     },
     async churn(random) {
-      const one = [...coming][Math.floor(random() * coming.size)];
+      const free = [...coming].filter((each) => !busy.has(each));
+      const one = free[Math.floor(random() * free.length)];
       if (one === undefined || random() > coming.size / target) {
         await start();
         return "start";
       }
+      busy.add(one);
       const possible = Object.entries(acts[one.state]);
       const [what, act] = possible[Math.floor(random() * possible.length)] ?? [];
       if (what === undefined || act === undefined) throw new Error(`expected an act, got ${what}`);
-      await act(one);
+      try {
+        await act(one);
+      } finally {
+        busy.delete(one);
+      }
       if (what === "remove") coming.delete(one);
       else one.state = after[what as keyof typeof after];
-      // It ends by itself, a moment later.
-      if (what === "crash") await one.container.wait();
       return what;
     },
     async unpause() {

@@ -25,9 +25,11 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     /** About how many containers come and go on each host. */
     containers: { type: "string", default: "10" },
+    /** How many container operations a second on both hosts together; 0 for one after another with pauses. */
+    rate: { type: "string", default: "0" },
   },
 });
-const asked = (name: "minutes" | "seed" | "containers"): number => {
+const asked = (name: "minutes" | "seed" | "containers" | "rate"): number => {
   const value = Number(values[name]);
   if (value >= 0 && values[name].trim() !== "") return value;
   throw new Error(`--${name}: expected a number, got "${values[name]}"`);
@@ -35,9 +37,13 @@ const asked = (name: "minutes" | "seed" | "containers"): number => {
 const minutes = asked("minutes");
 const random = chance(asked("seed"));
 
-/** The first minutes are no measure: code is compiled, caches fill. */
-const WARM_UP_MINUTES = 2;
-const SLOPE_LIMIT_MB = 1;
+const rate = asked("rate");
+
+/** The first minutes are no measure: code is compiled, caches fill. A long run can do without more of them. */
+const WARM_UP_MINUTES = minutes >= 20 ? 10 : 2;
+const SLOPE_LIMIT_MB = minutes >= 20 ? 0.3 : 1;
+/** Of operations under way at once: Docker takes a second over some of them. */
+const MOST_UNDER_WAY = 60;
 const SLOPE_LIMIT_DESCRIPTORS = 1;
 const ZONE = { id: "Z00SOAK", name: "soak.internal" };
 const FOREIGN = {
@@ -88,6 +94,25 @@ async function soak(): Promise<number> {
       await pause(random() * 500);
     }
   };
+  /** So many operations a second, however long each takes. */
+  const churnAtRate = async (): Promise<void> => {
+    const underWay = new Set<Promise<void>>();
+    const beganMs = systemClock.now();
+    for (let begun = 0; !isOver(); ) {
+      const due = ((systemClock.now() - beganMs) / 1_000) * rate;
+      for (; begun < due && underWay.size < MOST_UNDER_WAY; begun += 1) {
+        const one = hosts[begun % hosts.length] ?? measured;
+        const act = one.churn(random).then(() => {
+          counts.acts += 1;
+          underWay.delete(act);
+        });
+        underWay.add(act);
+      }
+      if (underWay.size === MOST_UNDER_WAY) await Promise.race(underWay);
+      else await pause(20);
+    }
+    await Promise.all(underWay);
+  };
   const trouble = async (): Promise<void> => {
     const all = faults({ route53, hosts, mortal, agent: () => restarts.current });
     while (!isOver()) {
@@ -121,7 +146,7 @@ async function soak(): Promise<number> {
       `${last?.rssMb.toFixed(1)} MB, ${last?.descriptors} descriptors; faults: ${kinds.join(", ") || "none"}`
     );
   };
-  await Promise.all([...hosts.map(churn), trouble(), measure()]);
+  await Promise.all([...(rate > 0 ? [churnAtRate()] : hosts.map(churn)), trouble(), measure()]);
 
   route53.clearFaults();
   for (const { ecs } of hosts) ecs.clearFaults();
@@ -154,6 +179,10 @@ async function soak(): Promise<number> {
     if (!(grown < SLOPE_LIMIT_DESCRIPTORS)) problems.push("its descriptors grow");
   }
   for (const problem of problems) say(`failed: ${problem}`);
+  if (problems.length > 0) {
+    say(`the measured agent's last words:\n${agent.stdout.slice(-4_000)}`);
+    say(`the other agent's:\n${restarts.current.stdout.slice(-4_000)}`);
+  }
   return problems.length === 0 ? 0 : 1;
 }
 

@@ -39,10 +39,10 @@ export async function killed(): Promise<readonly Scenario[]> {
           other: baseline.changeRequests,
         },
         {
-          measure: "inspects of what was told to have ended",
+          measure: "inspects, which can only be those under way between signal and end",
           unit: "",
           agent: agent.inspects,
-          atMost: 0,
+          atMost: 5,
         },
       ],
       notes: [
