@@ -1,8 +1,8 @@
 import { Document, isScalar, visit } from "yaml";
 import type { Manifest } from "../mapping/fields.ts";
 
-/** Texts that YAML 1.1 takes for something else, and signs that are line ends to it: the library writes both as they are. */
-const MERGE_OR_VALUE = /^(?:<<|=)$/;
+/** Texts that kubectl takes for something else (octals of YAML 1.2 too), and signs that are line ends to it: the library writes both as they are. */
+const MERGE_OR_VALUE = /^(?:<<|=|[-+]?0o[0-7_]+)$/;
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\uFEFF]/u;
 const LINE_ENDS = /[\u007F-\u009F\u2028\u2029\uFEFF]/g;
 
