@@ -1,19 +1,13 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect, test } from "@jest/globals";
 import { awsFailure } from "../../../lib/aws/io/failure.ts";
+import { ecsDeploy } from "../../../lib/ecs/io/deploy.ts";
 import { causes, Fatal, Unavailable } from "../../../lib/kit/failure.ts";
+import { loopbackAws } from "../../support/loopback-aws.ts";
 
-/** As the SDK throws what AWS answers. */
-const answer = (name: string, message: string, status: number) =>
-  Object.assign(new Error(message), {
-    name,
-    $fault: "client",
-    $metadata: { httpStatusCode: status, attempts: 1, requestId: "r" },
-    $response: {
-      statusCode: status,
-      headers: { "content-type": "application/x-amz-json-1.1" },
-      body: "",
-    },
-  });
+loopbackAws();
+
 const failure = (error: unknown) =>
   awsFailure("ECS", "CreateService", error, { permission: "ecs:CreateService", on: "web" });
 
@@ -47,7 +41,25 @@ test("a mistake of our own code stays one", () => {
   expect(failure(mistake)).toBe(mistake);
 });
 
-test("a missing permission is named, whatever else AWS says", () => {
-  const told = failure(answer("AccessDeniedException", "User is not authorized", 400));
-  expect(causes(told)).toMatch(/ECS (?:denied|did not take) CreateService of web/);
+test("a missing permission is named, with what AWS says", async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(400, { "content-type": "application/x-amz-json-1.1" });
+    response.end('{"__type":"AccessDeniedException","Message":"User x is not authorized"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  process.env["AWS_ENDPOINT_URL_ECS"] =
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ecs = ecsDeploy({ region: "eu-west-1" });
+  try {
+    const told: unknown = await ecs.deregister("web:1").catch((error: unknown) => error);
+    expect(told).toBeInstanceOf(Fatal);
+    expect(causes(told)).toBe(
+      "ECS denied DeregisterTaskDefinition of web:1: allow ecs:DeregisterTaskDefinition to whoever runs this: User x is not authorized",
+    );
+  } finally {
+    ecs.close();
+    delete process.env["AWS_ENDPOINT_URL_ECS"];
+    server.closeAllConnections();
+    server.close();
+  }
 });
