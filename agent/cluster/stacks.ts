@@ -60,7 +60,12 @@ async function lookAtStack(
   const { name } = file;
   const found = await insist(() => edges.stacks.stack(name));
   const live = stateOf(found).kind === "absent" ? undefined : found;
-  const { values, later, problems } = parametersOf(file, sourcesFor(session, wanted, live), before);
+  const { values, later, problems } = parametersOf(
+    file,
+    sourcesFor(session, wanted, live),
+    before,
+    live,
+  );
   const done = (step: StackStep) => ({ step, live, problems });
   const why = refusalOf(live, { owner, adopt: config.adopt });
   const known = { name, file, ...(live && { live }) };
@@ -190,7 +195,12 @@ async function applyStack(
   if (why !== undefined) throw new Fatal(why);
   const create = stateOf(found).kind === "absent";
   const live = create ? undefined : found;
-  const { values, later, problems } = parametersOf(file, sourcesFor(session, wanted, live), before);
+  const { values, later, problems } = parametersOf(
+    file,
+    sourcesFor(session, wanted, live),
+    before,
+    live,
+  );
   const [missing] = later;
   if (missing !== undefined) {
     throw new Fatal(`stack ${missing[1]} has no output ${missing[0]}, which stack ${name} takes`);

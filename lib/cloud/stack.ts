@@ -141,6 +141,7 @@ export function parametersOf(
   stack: StackFile,
   { files, given }: ParameterSources,
   before: readonly { readonly file: StackFile; readonly live: LiveStack | undefined }[],
+  live?: LiveStack,
 ): {
   readonly values: ReadonlyMap<string, string>;
   readonly later: ReadonlyMap<string, string>;
@@ -153,7 +154,9 @@ export function parametersOf(
     const param = files.get(stack.base)?.get(key) ?? files.get(SHARED_PARAMS)?.get(key);
     const source = before.find(({ file }) => file.template.outputs.has(key));
     const output = source?.live?.outputs.get(key);
-    const value = param?.value ?? output ?? given[key];
+    // What an earlier stack does not tell now stays as it told it before.
+    const earlier = source?.live === undefined ? undefined : live?.parameters.get(key);
+    const value = param?.value ?? output ?? given[key] ?? earlier;
     if (value !== undefined) values.set(key, value);
     // A stack that is there and does not tell its output leaves the default, where there is one.
     else if (source !== undefined && (source.live === undefined || byDefault === undefined)) {

@@ -198,7 +198,7 @@ describe("the original's web server, its files unchanged", () => {
     expect(all).toMatchObject({ code: 0, writes: ["DeleteStack", "DELETEPath"] });
     expect(await stackStatus("demo-ecs-storage")).toBeUndefined();
     expect(await cluster("destroy")).toMatchObject({ code: 0, writes: [] });
-  });
+  }, 240_000);
 });
 
 describe("thirty task definitions and ten services", () => {
@@ -232,5 +232,5 @@ describe("thirty task definitions and ten services", () => {
     );
     const { taskDefinitionArns = [] } = await ecs.send(new ListTaskDefinitionsCommand({}));
     expect([serviceArns.length, taskDefinitionArns.length]).toEqual([10, 30]);
-  });
+  }, 240_000);
 });
