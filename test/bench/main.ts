@@ -45,7 +45,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   j: () => update(seed),
   ambassador,
   ambassadorFleet: () => ambassadorFleet(seed, values.hosts.split(",").map(Number)),
-  p: proxyServing,
+  proxy: proxyServing,
 };
 
 const scenarios: Scenario[] = [];
