@@ -25,7 +25,7 @@ export interface Picture {
 const MOST_ROWS = 500;
 
 /** Why a container, or a part of what it asks for, is not served; none when all of it is. */
-export function reasonsOf(
+function reasonsOf(
   id: ContainerId,
   { seen, silent, hosts, engine }: Pick<Picture, "seen" | "silent" | "hosts" | "engine">,
 ): readonly string[] {

@@ -138,9 +138,9 @@ function frontend(
       : [
           engine`  http-request redirect code 301 location https://%[var(txn.at)]%[pathq] if { var(txn.to),map(https.map) -m found }`,
         ]),
-    engine`  http-request set-var(txn.max) var(txn.to),map_str_int(max.map,${maxUploadBytes || ANY_SIZE})`,
+    engine`  http-request set-var(txn.max) var(txn.to),map_str_int(max.map,${maxUploadBytes || ANY_SIZE}) if { req.fhdr(content-length) -m found }`,
     engine`  http-request set-var(txn.max) int(${ANY_SIZE}) if { var(txn.max) -m int 0 }`,
-    engine`  http-request return status 413 content-type text/plain string "too large\\n" if { req.hdr_val(content-length),sub(txn.max) gt 0 }`,
+    engine`  http-request return status 413 content-type text/plain string "too large\\n" if { var(txn.max) -m found } { req.hdr_val(content-length),sub(txn.max) gt 0 }`,
     // A request that may have had its effect is not sent twice.
     engine`  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS }`,
     engine`  http-request del-header Proxy`,
@@ -156,8 +156,7 @@ function backend(slot: Slot, members: readonly Member[]): readonly EngineText[] 
   const isCookie = slot.startsWith("k");
   return [
     engine`backend ${slot}`,
-    engine`  http-request set-var(txn.wait) var(txn.to),map_str_int(timeout.map,${ANSWER_MS})`,
-    engine`  http-request set-timeout server var(txn.wait)`,
+    engine`  http-request set-timeout server var(txn.to),map_str_int(timeout.map) if { var(txn.to),map(timeout.map) -m found }`,
     ...(slot.startsWith("s")
       ? [engine`  balance source`, engine`  hash-type consistent`]
       : [engine`  balance roundrobin`]),

@@ -6,7 +6,7 @@ import type { Hosts, Server, VirtualHost } from "./virtual-hosts.ts";
  * A backend of the engine, written into its configuration before anybody needs it: `s` is sticky by address, `r` takes
  * turns, `k` is sticky by cookie and can't be changed while the engine runs.
  */
-export type SlotKind = "s" | "r" | "k";
+type SlotKind = "s" | "r" | "k";
 export type Slot = `${SlotKind}${number}`;
 
 /** `maint`: it gets nothing, and is deleted once its last connection has ended. */
@@ -44,13 +44,13 @@ export const EMPTY: Layout = {
 };
 
 /** Maps that hold for all ports. `acme.map` belongs to whoever answers challenges. */
-export const SLOT_MAPS = ["max.map", "timeout.map", "https.map"] as const;
+const SLOT_MAPS = ["max.map", "timeout.map", "https.map"] as const;
 export const ACME_MAP = "acme.map";
 const PORT_MAPS = ["hosts", "wild", "paths", "short"] as const;
 export const portMap = (kind: (typeof PORT_MAPS)[number], port: number): MapName =>
   `${kind}-${port}.map`;
 /** Matched in their order, the longest first, so it is only ever replaced whole. */
-export const isOrdered = (map: MapName): boolean => map.startsWith("wild-");
+const isOrdered = (map: MapName): boolean => map.startsWith("wild-");
 
 export const mapsOf = (ports: readonly number[]): readonly MapName[] => [
   ...SLOT_MAPS,
@@ -62,7 +62,7 @@ const kindOf = ({ options }: VirtualHost): SlotKind =>
   options.sticky === "ip" ? "s" : options.sticky === "off" ? "r" : "k";
 
 /** Why the engine must read its files anew. */
-export type ReloadReason = "another listen port" | "no free backend" | "sticky by cookie";
+type ReloadReason = "another listen port" | "no free backend" | "sticky by cookie";
 
 export interface NextLayout {
   readonly layout: Layout;

@@ -1,6 +1,6 @@
 export type Redirect = "off" | "https" | "short";
-export type Sticky = "ip" | "cookie" | "off";
-export type Proto = "http" | "https" | "h2" | "grpc";
+type Sticky = "ip" | "cookie" | "off";
+type Proto = "http" | "https" | "h2" | "grpc";
 
 /** How one virtual host is served, as its container's labels say. */
 export interface Options {

@@ -39,7 +39,7 @@ export interface VirtualHost {
   readonly options: Pick<Options, "sticky" | "redirect" | "tls" | "uploadBytes" | "timeoutMs">;
 }
 
-export interface Short {
+interface Short {
   readonly listen: number;
   readonly short: string;
   readonly name: string;
@@ -56,7 +56,7 @@ export interface Hosts {
 }
 
 /** As the engine names servers: unique within a pool, the same on each look. */
-export const serverName = ({ container, target }: Pick<Claim, "container" | "target">): string =>
+const serverName = ({ container, target }: Pick<Claim, "container" | "target">): string =>
   `c${container.slice(0, 12)}-${target.address.replace(/[^0-9A-Za-z]/g, ".")}-${target.port}`;
 
 const keyOf = ({ listen, name, path }: Pick<VirtualHost, "listen" | "name" | "path">): string =>

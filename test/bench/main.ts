@@ -11,6 +11,7 @@ import { footprint } from "./scenarios/footprint.ts";
 import { killed } from "./scenarios/killed.ts";
 import { lone } from "./scenarios/lone.ts";
 import { poison } from "./scenarios/poison.ts";
+import { proxyServing } from "./scenarios/proxy.ts";
 import { restart } from "./scenarios/restart.ts";
 import { status } from "./scenarios/status.ts";
 import { update } from "./scenarios/update.ts";
@@ -44,6 +45,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   j: () => update(seed),
   ambassador,
   ambassadorFleet: () => ambassadorFleet(seed, values.hosts.split(",").map(Number)),
+  proxy: proxyServing,
 };
 
 const scenarios: Scenario[] = [];

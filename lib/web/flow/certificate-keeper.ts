@@ -13,7 +13,7 @@ import {
 import { TLS_PORT } from "../ports.ts";
 import type { VirtualHost } from "../virtual-hosts.ts";
 
-export interface CertificatePorts {
+interface CertificatePorts {
   /** A certificate that was got before, with its key; undefined where there is none. */
   readonly stored: (file: string) => Promise<string | undefined>;
   readonly store: (file: string, pem: string) => Promise<void>;

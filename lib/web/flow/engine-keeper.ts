@@ -9,7 +9,7 @@ import { type ContentPorts, type EngineContent, engineContent } from "./engine-c
 import { listenPorts } from "./listen-ports.ts";
 
 /** The engine as its keeper needs it. What it rejects with is told, and tried again. */
-export interface EnginePorts extends ContentPorts {
+interface EnginePorts extends ContentPorts {
   /** Whether it runs now. */
   readonly isRunning: () => boolean;
   /** What an engine that was found running listens on. */

@@ -42,7 +42,7 @@ export interface Haproxy {
 }
 
 /** The version of the engine that is installed. Throws `Fatal`, with what to do, where there is none or one too old. */
-export async function engineVersion(): Promise<string> {
+async function engineVersion(): Promise<string> {
   const { stdout } = await execute(PROGRAM, ["-v"], { env: engineEnvironment() }).catch(
     (error: unknown) => {
       throw new Fatal(
