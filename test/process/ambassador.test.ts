@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, it, test } from "@jest/globals";
+import { dnsServer } from "../../lib/standins/dns/server.ts";
 import { ec2Denied, fleetDenied, fleetThrottled } from "../../lib/standins/ecs/service-api.ts";
 import { startAgent } from "../support/agent-process.ts";
 import { absencesOf, ambassadorLab, rowsOf } from "../support/ambassador.ts";
@@ -436,4 +437,50 @@ it("SIGTERM closes the ports at once; what is open has --drainTimeout, then it i
   expect(await open.ended).toBe("ECONNRESET");
   expect(await lab.agent.exit()).toEqual({ code: 0, signal: null });
   expect(lab.agent.stdout).toContain("connections were still open after --drainTimeout: cut");
+});
+
+it("by --dns it serves what the records lead to, SRV before A, without any AWS API", async () => {
+  await using a = await task("a");
+  await using b = await task("b");
+  const listen = await refusingPort();
+  const record = (name: string, type: "A" | "SRV", values: readonly string[]) => ({
+    name: `${name}.example.internal.`,
+    type,
+    ttlSeconds: 10,
+    values,
+  });
+  let records = [
+    record("web", "SRV", [
+      `0 1 ${a.port} a.web.example.internal.`,
+      `0 1 ${b.port} b.web.example.internal.`,
+    ]),
+    record("a.web", "A", ["127.0.0.1"]),
+    record("b.web", "A", ["127.0.0.1"]),
+  ];
+  const dns = await dnsServer({
+    zones: () => [{ name: "example.internal.", records }],
+    random: Math.random,
+  });
+  const agent = startAgent(
+    [
+      ...["ambassador", "--dns=web.example.internal", `--ports=${listen}`, "--poll=1"],
+      ...[`--resolver=127.0.0.1:${dns.port}`, "--logFormat=json", "--statusAddress=off"],
+    ],
+    // Nobody listens there: it must not be asked.
+    { AWS_ENDPOINT_URL_ROUTE_53: "http://127.0.0.1:9" },
+  );
+  try {
+    await agent.until(({ message }) => message === "listens");
+    const names = new Set<string>();
+    while (names.size < 2) names.add(await who(listen));
+    expect(names).toEqual(new Set(["a", "b"]));
+    // No record is left: the service has no task.
+    records = [];
+    await agent.until(({ message }) => message.startsWith("listens no longer"));
+    expect(await who(listen)).toBe("ECONNREFUSED");
+  } finally {
+    agent.kill("SIGTERM");
+    await agent.exit();
+    await dns.close();
+  }
 });

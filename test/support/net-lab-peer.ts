@@ -25,11 +25,12 @@ export interface Asked {
 
 interface Question {
   readonly id: number;
-  readonly act: "serve" | "end" | "fleet" | "ask" | "hold" | "say" | "get";
+  readonly act: "serve" | "end" | "fleet" | "ask" | "hold" | "holdMany" | "say" | "get";
   readonly name?: string;
   readonly host?: string;
   readonly port?: number;
   readonly text?: string;
+  readonly count?: number;
   readonly state?: FleetState;
   readonly load?: Load;
 }
@@ -53,6 +54,8 @@ async function answer(question: Question): Promise<unknown> {
       return fleet.url;
     case "ask":
       return question.load && load(question.load);
+    case "holdMany":
+      return holdMany(host, port, question.count ?? 0);
     case "get":
       return (await fetch(text)).text();
     case "hold": {
@@ -82,6 +85,22 @@ async function answer(question: Question): Promise<unknown> {
       return one.ended ?? one.received;
     }
   }
+}
+
+let many: readonly Socket[] = [];
+
+async function holdMany(host: string, port: number, count: number): Promise<void> {
+  for (const socket of many) socket.destroy();
+  many = Array.from({ length: count }, () => connect(port, host));
+  await Promise.all(
+    many.map(
+      (socket) =>
+        new Promise<void>((resolve, reject) => {
+          socket.once("connect", resolve);
+          socket.once("error", reject);
+        }),
+    ),
+  );
 }
 
 async function until(done: () => boolean): Promise<void> {

@@ -31,6 +31,8 @@ export interface Peer {
   ask(load: Load): Promise<Asked>;
   /** Opens a connection and keeps it; gives the name that it was told. */
   hold(host: string, port: number): Promise<string>;
+  /** Holds so many idle connections, and lets go of those it held before. */
+  holdMany(host: string, port: number, count: number): Promise<void>;
   /** The body of what this URL answers. */
   get(url: string): Promise<string>;
   /** Sends over the kept connection, and gives what came back; an error's code where it is broken. */
@@ -159,6 +161,7 @@ async function peerIn(inside: string[], stack: AsyncDisposableStack): Promise<Pe
     fleet: (state) => ask("fleet", { state }),
     ask: (load) => ask("ask", { load }),
     hold: (host, port) => ask("hold", { host, port }),
+    holdMany: (host, port, count) => ask("holdMany", { host, port, count }),
     get: (url) => ask("get", { text: url }),
     say: (text) => ask("say", { text }),
   };

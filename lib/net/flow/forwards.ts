@@ -101,21 +101,6 @@ export function forwards(options: ForwardsOptions): Forwards {
     );
   };
 
-  /** Opens one port. What stands in its way is told once, and tried again. */
-  const open = async (port: number, one: Port): Promise<void> => {
-    try {
-      await one.proxy.listen();
-    } catch (error) {
-      const problem = listenProblem(error);
-      if (problem !== one.problem) tell.refused(port, problem);
-      one.problem = problem;
-      return;
-    }
-    one.problem = undefined;
-    // While it opened, its last task may have gone, or the process been told to end.
-    if (one.backends.length === 0 || isClosing) one.proxy.stopListening();
-    else tell.listening(port);
-  };
   const isMissing = ({ backends, proxy }: Port): boolean =>
     backends.length > 0 && !proxy.listening && !isClosing;
   const refuse = (): void => {
@@ -147,7 +132,7 @@ export function forwards(options: ForwardsOptions): Forwards {
     async run(stop) {
       while (!stop.aborted) {
         const missing = [...ports].filter(([, one]) => isMissing(one));
-        for (const [port, one] of missing) await open(port, one);
+        for (const [port, one] of missing) await open(port, one, tell, () => isClosing);
         sync();
         const isLeft = missing.some(([, one]) => isMissing(one));
         if (isLeft) await rungWithin(bell, RETRY_MS, clock, stop);
@@ -167,6 +152,27 @@ export function forwards(options: ForwardsOptions): Forwards {
       return close(options, ports, drainMs);
     },
   };
+}
+
+/** Opens one port. What stands in its way is told once, and tried again. */
+async function open(
+  port: number,
+  one: Port,
+  tell: ForwardsEvents,
+  isClosing: () => boolean,
+): Promise<void> {
+  try {
+    await one.proxy.listen();
+  } catch (error) {
+    const problem = listenProblem(error);
+    if (problem !== one.problem) tell.refused(port, problem);
+    one.problem = problem;
+    return;
+  }
+  one.problem = undefined;
+  // While it opened, its last task may have gone, or the process been told to end.
+  if (one.backends.length === 0 || isClosing()) one.proxy.stopListening();
+  else tell.listening(port);
 }
 
 async function close(

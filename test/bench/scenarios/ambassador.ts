@@ -1,4 +1,358 @@
-import type { Scenario } from "../results.ts";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { installPackages } from "../../support/debian.ts";
+import { bridgeTask, fleet, HOST } from "../../support/fleet.ts";
+import { addressOf, type NetLab, netLab } from "../../support/net-lab.ts";
+import { restingMb } from "../memory.ts";
+import type { Row, Scenario } from "../results.ts";
+import { median } from "../stats.ts";
+import { LEAN_FLAGS, NODE_FLAGS } from "../writers.ts";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
+const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 3);
+const CONNECTIONS = 50;
+const IDLE_CONNECTIONS = 2_000;
+const TASKS = [8001, 8002, 8003];
+
+/** Who stands between the client and the tasks. The port is where the client connects. */
+interface Side {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Its process, where it has one in the way of the bytes. */
+  readonly pid?: number;
+  readonly stop: () => Promise<void>;
+}
+
+interface Round {
+  readonly keepAlive: number;
+  readonly fresh: number;
+  readonly p50Us: number;
+  readonly gigabits: number;
+  /** µs of its own process. */
+  readonly cpuPerRequest?: number;
+  readonly cpuPerConnection?: number;
+}
+
+/**
+ * One consumer on localhost, three tasks (nginx) across a bridge, and between them: nobody, the kernel, the ambassador's
+ * proxy, HAProxy, nginx; interleaved, each measured alone. Debian's programs are installed where they are missing.
+ */
 export async function ambassador(): Promise<readonly Scenario[]> {
-  return [];
+  await installPackages("wrk", "haproxy", "nginx-light", "libnginx-mod-stream");
+  await run(process.execPath, ["deploy/bundle.ts"], { cwd: ROOT });
+  const folder = await mkdtemp(join(tmpdir(), "eda-bench-"));
+  await using lab = await netLab();
+  await lab.run("agent", ["sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"]);
+  const tasks = await startTasks(lab, folder);
+  const makers = [direct, kernel, proxy, haproxy, nginx];
+  const rounds = new Map<string, Round[]>();
+  const memory = new Map<string, { readonly idleMb: number; readonly heldMb: number }>();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const make of makers) {
+      const side = await make(lab, folder);
+      try {
+        await untilAnswers(lab, side);
+        const idleMb = side.pid === undefined ? 0 : await restingMb(side.pid);
+        rounds.set(side.name, [...(rounds.get(side.name) ?? []), await measure(lab, side)]);
+        // Last: what is held fills the tasks' queues for a while.
+        if (round === ROUNDS - 1) {
+          memory.set(side.name, { idleMb, heldMb: await heldMb(lab, side) });
+        }
+      } finally {
+        await side.stop();
+      }
+    }
+  }
+  tasks.kill("SIGKILL");
+  await once(tasks, "exit");
+  await rm(folder, { recursive: true, force: true });
+  return scenariosOf(rounds, memory);
+}
+
+// ── the sides ──
+
+async function direct(): Promise<Side> {
+  return { name: "direct", host: addressOf("tasks"), port: 8001, stop: async () => {} };
+}
+
+const kernel = (lab: NetLab) => agent(lab, "kernel");
+const proxy = (lab: NetLab) => agent(lab, "proxy");
+
+async function agent(lab: NetLab, plane: "kernel" | "proxy"): Promise<Side> {
+  const url = await lab.peers.agent.fleet(
+    fleet(
+      TASKS.map((port) => bridgeTask({ 80: port })),
+      {
+        instances: [{ ...HOST, privateIp: addressOf("tasks") }],
+      },
+    ),
+  );
+  const child = spawn(
+    "env",
+    [
+      ...lab.inside("agent"),
+      process.execPath,
+      ...NODE_FLAGS,
+      ...LEAN_FLAGS,
+      join(ROOT, "dist/agent.mjs"),
+      ...["ambassador", "--name=web", "--service=shop", `--dataPlane=${plane}`],
+      "--statusAddress=127.0.0.1:0",
+    ],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        MALLOC_ARENA_MAX: "1",
+        ECS_DISCOVERY_LOG_LEVEL: "error",
+        AWS_ENDPOINT_URL_ECS: url,
+        AWS_ENDPOINT_URL_EC2: url,
+        AWS_REGION: "eu-west-1",
+        AWS_ACCESS_KEY_ID: "bench",
+        AWS_SECRET_ACCESS_KEY: "bench",
+        AWS_EC2_METADATA_DISABLED: "true",
+        AWS_CONFIG_FILE: "/dev/null",
+        AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+      },
+    },
+  );
+  if (plane === "kernel") {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const table = await lab.run("agent", ["nft", "list", "ruleset"]);
+      if (table.includes(`${addressOf("tasks")} . 8003`)) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  return sideOf(plane, 80, child);
+}
+
+async function haproxy(lab: NetLab, folder: string): Promise<Side> {
+  const servers = TASKS.map((port) => ` server t${port} ${addressOf("tasks")}:${port}`);
+  const file = join(folder, "haproxy.cfg");
+  await writeFile(
+    file,
+    `global\n nbthread 1\n maxconn 8000\ndefaults\n mode tcp\n timeout connect 1s\n timeout client 1m\n timeout server 1m\nlisten l\n bind 127.0.0.1:81\n balance random\n${servers.join("\n")}\n`,
+  );
+  return sideOf("haproxy", 81, started(lab, ["haproxy", "-db", "-f", file]));
+}
+
+async function nginx(lab: NetLab, folder: string): Promise<Side> {
+  const servers = TASKS.map((port) => `server ${addressOf("tasks")}:${port};`);
+  const file = join(folder, "stream.conf");
+  await writeFile(
+    file,
+    `load_module /usr/lib/nginx/modules/ngx_stream_module.so;\nworker_rlimit_nofile 20000;\nmaster_process off;\ndaemon off;\npid ${folder}/stream.pid;\nerror_log /dev/null;\nevents { worker_connections 20000; }\nstream { upstream u { random two least_conn; ${servers.join(" ")} } server { listen 127.0.0.1:82; proxy_pass u; } }\n`,
+  );
+  return sideOf("nginx", 82, started(lab, ["nginx", "-p", folder, "-c", file]));
+}
+
+const started = (lab: NetLab, command: readonly string[]): ChildProcess =>
+  spawn("env", [...lab.inside("agent"), ...command], { stdio: ["ignore", "ignore", "inherit"] });
+
+function sideOf(name: string, port: number, child: ChildProcess): Side {
+  return {
+    name,
+    host: "127.0.0.1",
+    port,
+    ...(child.pid !== undefined && { pid: child.pid }),
+    async stop() {
+      if (child.exitCode !== null) return;
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    },
+  };
+}
+
+async function startTasks(lab: NetLab, folder: string): Promise<ChildProcess> {
+  await writeFile(join(folder, "big"), Buffer.alloc(16 * 1_048_576));
+  const listens = TASKS.map((port) => `listen ${port} backlog=4096;`).join(" ");
+  const file = join(folder, "tasks.conf");
+  await writeFile(
+    file,
+    `user root;\nworker_rlimit_nofile 20000;\nmaster_process off;\ndaemon off;\npid ${folder}/tasks.pid;\nerror_log /dev/null;\nevents { worker_connections 20000; }\nhttp { access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 600s; server { ${listens} location / { return 200 "ok"; } location /big { root ${folder}; } } }\n`,
+  );
+  return spawn("env", [...lab.inside("tasks"), "nginx", "-p", folder, "-c", file], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+// ── what is measured ──
+
+async function untilAnswers(lab: NetLab, { host, port }: Side): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const answer = await lab.peers.agent.get(`http://${host}:${port}/`).catch(() => "");
+    if (answer === "ok") return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`nobody answers at ${host}:${port}`);
+}
+
+async function measure(lab: NetLab, side: Side): Promise<Round> {
+  const at = `http://${side.host}:${side.port}`;
+  const wrk = (connections: number, path: string, ...more: readonly string[]) =>
+    lab.run("agent", [
+      ...["wrk", "-t1", `-c${connections}`, `-d${SECONDS}s`, "--latency", ...more, `${at}${path}`],
+    ]);
+  const cpu = () => (side.pid === undefined ? undefined : cpuUs(side.pid));
+  const spent = (from: number | undefined, output: string): number | undefined => {
+    const now = cpu();
+    const [, count] = /(\d+) requests in/.exec(output) ?? [];
+    return from === undefined || now === undefined ? undefined : (now - from) / Number(count);
+  };
+  let from = cpu();
+  const keepAlive = await wrk(CONNECTIONS, "/");
+  const cpuPerRequest = spent(from, keepAlive);
+  from = cpu();
+  const fresh = await wrk(CONNECTIONS, "/", "-H", "Connection: close");
+  const cpuPerConnection = spent(from, fresh);
+  const single = await wrk(1, "/");
+  const bulk = await wrk(4, "/big");
+  return {
+    keepAlive: rate(keepAlive),
+    fresh: rate(fresh),
+    p50Us: latencyUs(single),
+    gigabits: gigabits(bulk),
+    ...(side.name !== "kernel" && cpuPerRequest !== undefined && { cpuPerRequest }),
+    ...(side.name !== "kernel" && cpuPerConnection !== undefined && { cpuPerConnection }),
+  };
+}
+
+const rate = (output: string): number => Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]);
+
+function latencyUs(output: string): number {
+  const [, value, unit] = /50%\s+([\d.]+)(us|ms|s)/.exec(output) ?? [];
+  return Number(value) * (unit === "us" ? 1 : unit === "ms" ? 1_000 : 1_000_000);
+}
+
+function gigabits(output: string): number {
+  const [, value, unit] = /Transfer\/sec:\s+([\d.]+)(KB|MB|GB)/.exec(output) ?? [];
+  const bytes = Number(value) * (unit === "GB" ? 2 ** 30 : unit === "MB" ? 2 ** 20 : 2 ** 10);
+  return (bytes * 8) / 1e9;
+}
+
+/** User and system time of a process; Linux counts in hundredths of a second. */
+function cpuUs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+/** With so many connections that do nothing, held by the peer inside: from outside nothing leads in. */
+async function heldMb(lab: NetLab, { pid, host, port }: Side): Promise<number> {
+  if (pid === undefined) return 0;
+  await lab.peers.agent.holdMany(host, port, IDLE_CONNECTIONS);
+  const mb = await restingMb(pid);
+  await lab.peers.agent.holdMany(host, port, 0);
+  return mb;
+}
+
+// ── what is shown ──
+
+function scenariosOf(
+  rounds: ReadonlyMap<string, readonly Round[]>,
+  memory: ReadonlyMap<string, { readonly idleMb: number; readonly heldMb: number }>,
+): readonly Scenario[] {
+  const of = (name: string, value: (round: Round) => number | undefined): number[] =>
+    (rounds.get(name) ?? []).flatMap((round) => value(round) ?? []);
+  /** Of the two, round by round: what the machine does to one it does to the other. */
+  const ratio = (one: string, other: string, value: (round: Round) => number | undefined) => {
+    const others = of(other, value);
+    return median(of(one, value).map((each, n) => each / (others[n] ?? Number.NaN)));
+  };
+  const keepAlive = (round: Round) => round.keepAlive;
+  const fresh = (round: Round) => round.fresh;
+  const goals: Row[] = [
+    // "At most", as in every table: how many times the other's rate is ours.
+    {
+      measure: "direct : kernel, keep-alive requests",
+      unit: "×",
+      agent: ratio("direct", "kernel", keepAlive),
+      atMost: 1 / 0.85,
+    },
+    {
+      measure: "direct : kernel, new connections",
+      unit: "×",
+      agent: ratio("direct", "kernel", fresh),
+      atMost: 1 / 0.85,
+    },
+    {
+      measure: "HAProxy : kernel, keep-alive requests",
+      unit: "×",
+      agent: ratio("haproxy", "kernel", keepAlive),
+      atMost: 1 / 1.3,
+    },
+    {
+      measure: "HAProxy : kernel, new connections",
+      unit: "×",
+      agent: ratio("haproxy", "kernel", fresh),
+      atMost: 1 / 1.3,
+    },
+    {
+      measure: "HAProxy : proxy, keep-alive requests",
+      unit: "×",
+      agent: ratio("haproxy", "proxy", keepAlive),
+      atMost: 1 / 0.65,
+    },
+    {
+      measure: "HAProxy : proxy, new connections",
+      unit: "×",
+      agent: ratio("haproxy", "proxy", fresh),
+      atMost: 1 / 0.4,
+    },
+    {
+      measure: "proxy : HAProxy, own processor time a request",
+      unit: "×",
+      agent: ratio("proxy", "haproxy", ({ cpuPerRequest }) => cpuPerRequest),
+      atMost: 1.6,
+    },
+  ];
+  const each = [...rounds.keys()].flatMap((name): Row[] => {
+    const middle = (value: (round: Round) => number | undefined): number => {
+      const values = of(name, value);
+      return values.length === 0 ? 0 : median(values);
+    };
+    const { idleMb = 0, heldMb = 0 } = memory.get(name) ?? {};
+    const p50 = middle(({ p50Us }) => p50Us) / 1_000;
+    const nought = median(of("direct", ({ p50Us }) => p50Us)) / 1_000;
+    return [
+      {
+        measure: `${name}: keep-alive requests a second`,
+        unit: "",
+        agent: Math.round(middle(keepAlive)),
+      },
+      { measure: `${name}: new connections a second`, unit: "", agent: Math.round(middle(fresh)) },
+      { measure: `${name}: added p50, one client`, unit: "ms", agent: p50 - nought },
+      { measure: `${name}: Gb/s`, unit: "", agent: middle((round) => round.gigabits) },
+      {
+        measure: `${name}: own processor time, µs a request`,
+        unit: "",
+        agent: middle((round) => round.cpuPerRequest),
+      },
+      {
+        measure: `${name}: own processor time, µs a connection`,
+        unit: "",
+        agent: middle((round) => round.cpuPerConnection),
+      },
+      { measure: `${name}: resident, idle`, unit: "MB", agent: idleMb },
+      { measure: `${name}: resident, ${IDLE_CONNECTIONS} connections`, unit: "MB", agent: heldMb },
+    ];
+  });
+  const title = `${ROUNDS} interleaved rounds of ${SECONDS} s, ${CONNECTIONS} connections, 2-byte body`;
+  return [
+    { title: `ambassador. beside others, on localhost: ${title}`, beside: "nothing", rows: goals },
+    {
+      title: "ambassador. each, medians",
+      beside: "nothing",
+      rows: each,
+      notes: ["the kernel's own time is part of the client's and the tasks'"],
+    },
+  ];
 }
