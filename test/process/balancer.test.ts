@@ -3,7 +3,6 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { type BalancerLab, balancerLab, taskOf } from "../support/balancer-lab.ts";
 import { INSTANCE, web } from "../support/elb.ts";
-import { task as tcpTask } from "../support/tcp-peers.ts";
 import { changes } from "../support/wait.ts";
 
 /** Waits until it is so; looks after each request. */
@@ -158,7 +157,7 @@ describe("mode forward", () => {
         },
       ]),
     );
-    let old = await tcpTask("first");
+    let old = await answering();
     lab.tasks = [taskOf(1, old.port)];
     const agent = lab.agent("--force");
     await until(lab, () => lab.elb.balancer("web").instances.length === 1);
@@ -168,11 +167,11 @@ describe("mode forward", () => {
 
     const client = clientOf(port);
     for (let n = 2; n < REPLACEMENTS + 2; n += 1) {
-      const next = await tcpTask(`task-${n}`);
+      const next = await answering();
       lab.tasks = [...lab.tasks, taskOf(n, next.port)];
-      await client.until(() => next.taken > 1);
+      await client.until(() => next.taken() > 1);
       lab.tasks = lab.tasks.slice(1);
-      await old.die();
+      await old.stop();
       old = next;
     }
     const { done, failed } = await client.stop();
@@ -184,7 +183,7 @@ describe("mode forward", () => {
     );
 
     // No task answers: the port is closed, so that the health check sees it.
-    await old.die();
+    await old.stop();
     await agent.until(({ message }) => message.startsWith(`no task answers behind port ${port}`));
     agent.kill("SIGTERM");
     expect(await agent.exit()).toEqual({ code: 0, signal: null });
@@ -228,6 +227,22 @@ function clientOf(port: number) {
       );
       return { done, failed };
     },
+  };
+}
+
+/** A task that answers each connection and ends it. At its stop it closes its port at once, and what it took it ends. */
+async function answering() {
+  let taken = 0;
+  const server = createServer((socket) => {
+    taken += 1;
+    socket.on("error", () => {});
+    socket.end("a task\n");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    taken: () => taken,
+    stop: () => new Promise((resolve) => server.close(resolve)),
   };
 }
 
