@@ -14,6 +14,7 @@ const stories: Readonly<
   kube: () => import("./stories/kube.ts"),
   proxy: () => import("./stories/proxy.ts"),
   cluster: () => import("./stories/cluster.ts"),
+  balancer: () => import("./stories/balancer.ts"),
 };
 
 /** Tells the story that the first word names. */

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import { type BalancerLab, balancerLab, taskOf } from "../support/balancer-lab.ts";
 import { INSTANCE, web } from "../support/elb.ts";
@@ -99,7 +101,7 @@ describe("the original's two files, unchanged", () => {
   });
 });
 
-it("killed with SIGKILL at each moment from before the delete to after the policies: the next start has the listener as wanted, and nothing else is touched", async () => {
+it("killed with SIGKILL at each moment from the delete to the policies: the next start has the listener as wanted, and nothing else is touched", async () => {
   await using lab = await balancerLab();
   lab.elb.add(web());
   lab.elb.add(web({ name: "other" }));
@@ -107,7 +109,7 @@ it("killed with SIGKILL at each moment from before the delete to after the polic
   lab.tasks = [taskOf(1, 32_768)];
   const gaps: string[] = [];
   // Of a switch's requests, each with a moment before and one after its effect, the fourth is the delete.
-  for (let at = 6; at < 12; at += 1) {
+  for (let at = 7; at < 11; at += 1) {
     const port = 40_000 + at;
     lab.tasks = [taskOf(at, port)];
     let moments = 0;
@@ -135,4 +137,134 @@ it("killed with SIGKILL at each moment from before the delete to after the polic
   }
   expect(gaps).toEqual(["after DeleteLoadBalancerListeners", "before CreateLoadBalancerListeners"]);
   expect(lab.elb.balancer("other")).toEqual(other);
+});
+
+describe("mode forward", () => {
+  it("moves the listener to its port once, and then no client fails through replacements, each old task closing at the moment it stops", async () => {
+    await using lab = await balancerLab();
+    lab.elb.add(web({ backEnds: {}, healthCheck: { target: "TCP:32768" }, instances: [] }));
+    const port = await freePort();
+    lab.put(
+      "services",
+      JSON.stringify([
+        {
+          serviceName: "web",
+          family: "web",
+          exposedContainerName: "nginx",
+          loadBalancerName: "web",
+          mode: "forward",
+          listenPort: port,
+        },
+      ]),
+    );
+    let old = await answering();
+    lab.tasks = [taskOf(1, old.port)];
+    const agent = lab.agent("--force");
+    await until(lab, () => lab.elb.balancer("web").instances.length === 1);
+    expect(lab.elb.balancer("web").listeners[0]?.instancePort).toBe(port);
+    expect(lab.elb.balancer("web").check.target).toBe(`TCP:${port}`);
+    const before = writes(lab).length;
+
+    const client = clientOf(port);
+    for (let n = 2; n < REPLACEMENTS + 2; n += 1) {
+      const next = await answering();
+      lab.tasks = [...lab.tasks, taskOf(n, next.port)];
+      await client.until(() => next.taken() > 1);
+      lab.tasks = lab.tasks.slice(1);
+      await old.stop();
+      old = next;
+    }
+    const { done, failed } = await client.stop();
+    expect(failed).toEqual([]);
+    expect(done).toBeGreaterThan(100);
+    expect(writes(lab)).toHaveLength(before);
+    process.stdout.write(
+      `${done} connections, ${failed.length} failed, ${REPLACEMENTS} replacements\n`,
+    );
+
+    // No task answers: the port is closed, so that the health check sees it.
+    await old.stop();
+    await agent.until(({ message }) => message.startsWith(`no task answers behind port ${port}`));
+    agent.kill("SIGTERM");
+    expect(await agent.exit()).toEqual({ code: 0, signal: null });
+  });
+});
+
+const REPLACEMENTS = Number(process.env["REPLACEMENTS"] ?? 3);
+const PAUSE_MS = 5;
+
+/** A new connection every few milliseconds, which must name the task that it reached. */
+function clientOf(port: number) {
+  const moved = changes();
+  const failed: string[] = [];
+  let done = 0;
+  let open = 0;
+  const ask = () => {
+    open += 1;
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.setTimeout(5_000, () => socket.destroy(new Error("no answer in 5 s")));
+    let answered = false;
+    socket.once("data", () => {
+      answered = true;
+      socket.end();
+    });
+    socket.once("error", (error) => failed.push(String(error)));
+    socket.once("close", () => {
+      open -= 1;
+      if (answered) done += 1;
+      else if (failed.length < 100) failed.push("closed without an answer");
+      moved.tell();
+    });
+  };
+  const timer = setInterval(ask, PAUSE_MS);
+  return {
+    until: (look: () => boolean) => moved.until(look, () => `${done} done, ${failed.join("; ")}`),
+    async stop() {
+      clearInterval(timer);
+      await moved.until(
+        () => open === 0,
+        () => `${open} open`,
+      );
+      return { done, failed };
+    },
+  };
+}
+
+/** A task that answers each connection and ends it. At its stop it closes its port at once, and what it took it ends. */
+async function answering() {
+  let taken = 0;
+  const server = createServer((socket) => {
+    taken += 1;
+    socket.on("error", () => {});
+    socket.end("a task\n");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    taken: () => taken,
+    stop: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+it("with --onStop=deregister a stop takes the host out, waits for the draining, and ends with 0", async () => {
+  await using lab = await balancerLab();
+  lab.elb.add(web({ drainingSeconds: 2 }));
+  lab.tasks = [taskOf(1, 32_768)];
+  const agent = lab.agent("--onStop=deregister");
+  await agent.until(({ message }) => message === "service web: as wanted");
+  const stoppedAt = performance.now();
+  agent.kill("SIGTERM");
+  expect(await agent.exit()).toEqual({ code: 0, signal: null });
+  expect(performance.now() - stoppedAt).toBeGreaterThan(1_900);
+  expect(lab.elb.balancer("web").instances).toEqual([]);
+  expect(lab.elb.requests.at(-1)?.operation).toBe("DescribeInstanceHealth");
 });
