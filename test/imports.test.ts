@@ -325,7 +325,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "lib/discovery/endpoint.ts": "a truth table",
   "lib/docker/io/engine.ts": "the engine's calls",
   "lib/kit/flow/work-queue.ts": "one closure over the sets that carry the promise",
-  "lib/route53/io/zone.ts": "the zone's calls",
   "lib/standins/dns/server.ts": "one server",
   "lib/standins/docker/engine.ts": "the engine's API, path by path",
   "lib/standins/ecs/introspection.ts": "one server",

@@ -4,22 +4,35 @@ import {
   GetHostedZoneCommand,
   ListResourceRecordSetsCommand,
   type ListResourceRecordSetsCommandOutput,
-  type ResourceRecordSet,
   Route53Client,
 } from "@aws-sdk/client-route-53";
-import { errorFacts, judged } from "../../aws/answer.ts";
+import { judged } from "../../aws/answer.ts";
 import { clientDefaults } from "../../aws/io/client-defaults.ts";
 import { foreignAnswer, inTime, REQUEST_LIMIT_MS, readWhole } from "../../aws/io/whole-answers.ts";
 import type { InstanceId } from "../../ecs/arn.ts";
-import { Fatal, Unavailable } from "../../kit/failure.ts";
+import { Fatal } from "../../kit/failure.ts";
 import { quote } from "../../kit/quote.ts";
 import { PAGE_SIZE } from "../batches.ts";
 import type { Group } from "../group.ts";
-import { type ForeignRecord, isStrange, ownRecord, type Whose } from "../own-record.ts";
-import { type Change, type Step, stepsOf } from "../plan.ts";
-import { type AnyRecord, type RecordSet, recordTypes } from "../record-set.ts";
-import { parseSetIdentifier } from "../set-identifier.ts";
+import type { ForeignRecord, Whose } from "../own-record.ts";
+import { type Change, stepsOf } from "../plan.ts";
+import type { AnyRecord, RecordSet } from "../record-set.ts";
 import { type TextMove, textChanges, unquoted } from "../text-move.ts";
+import { failure, refusal, unavailable } from "./zone-answers.ts";
+import {
+  anyRecord,
+  apiChange,
+  groupOf,
+  instancesAmong,
+  nextOf,
+  ownAmong,
+  type PageStart,
+  plain,
+  strangeAmong,
+  type ZoneCursor,
+} from "./zone-records.ts";
+
+export type { ZoneCursor } from "./zone-records.ts";
 
 /**
  * One Route 53 hosted zone. Every function throws `Unavailable` when trying again may help, and `Fatal` when only an
@@ -69,16 +82,6 @@ export interface OwnedZone {
   ): Promise<{ kind: "accepted" } | { kind: "refused"; message: string; mayHaveLanded?: boolean }>;
 }
 
-/** Where a page begins. All three fields: without the identifier, a page that ends within a weighted group repeats. */
-type PageStart = Pick<
-  ListResourceRecordSetsCommand["input"],
-  "StartRecordName" | "StartRecordType" | "StartRecordIdentifier"
->;
-export interface ZoneCursor extends PageStart {
-  /** Where this page and those before it began, so that a list which repeats has an end. */
-  readonly begun?: ReadonlySet<string>;
-}
-
 /** Hears what goes over the wire. */
 export interface RequestWatch {
   /** A request goes to this origin, such as `https://route53.amazonaws.com`. */
@@ -119,6 +122,48 @@ export function hostedZone({
     );
   }
 
+  const requests = zoneRequests(client, zoneId, requestLimitMs);
+  const { list } = requests;
+
+  return {
+    facts: requests.facts,
+    async list(cursor) {
+      const { begun, ...start } = cursor ?? {};
+      const page = await list(start);
+      return { records: (page.ResourceRecordSets ?? []).map(anyRecord), ...nextOf(page, begun) };
+    },
+    async credentialsSource() {
+      const { $source = {} } = (await client.config.credentials()) as {
+        readonly $source?: Readonly<Record<string, unknown>>;
+      };
+      return Object.keys($source)
+        .map((name) =>
+          name
+            .replace(/^CREDENTIALS_/, "")
+            .toLowerCase()
+            .replaceAll("_", " "),
+        )
+        .join(", ");
+    },
+    as: (owner, zoneName) => ownedZone(requests, owner, zoneName),
+    async text(name) {
+      const { ResourceRecordSets: [record] = [] } = await list({
+        StartRecordName: name,
+        StartRecordType: "TXT",
+      });
+      if (record === undefined || plain(record.Name ?? "") !== name || record.Type !== "TXT") {
+        return undefined;
+      }
+      return anyRecord(record).values.map(unquoted).join(" ");
+    },
+    close: () => client.destroy(),
+  };
+}
+
+type ZoneRequests = ReturnType<typeof zoneRequests>;
+
+/** The requests to one zone; each throws what `failure` makes of its error. */
+function zoneRequests(client: Route53Client, zoneId: string, limitMs: number) {
   const list = async (start: PageStart): Promise<ListResourceRecordSetsCommandOutput> => {
     const operation = "ListResourceRecordSets";
     try {
@@ -127,7 +172,7 @@ export function hostedZone({
         MaxItems: PAGE_SIZE,
         ...start,
       });
-      const page = await inTime(requestLimitMs, (limit) => client.send(command, limit));
+      const page = await inTime(limitMs, (limit) => client.send(command, limit));
       // What is no list, a proxy's page for one, must not pass for an empty zone.
       const numbers = (page.ResourceRecordSets ?? []).flatMap(({ TTL = 0, Weight = 0 }) => [
         TTL,
@@ -143,9 +188,10 @@ export function hostedZone({
   };
 
   return {
+    list,
     async facts() {
       const command = new GetHostedZoneCommand({ Id: zoneId });
-      const output = await inTime(requestLimitMs, (limit) => client.send(command, limit)).catch(
+      const output = await inTime(limitMs, (limit) => client.send(command, limit)).catch(
         (error: unknown) => {
           throw failure("GetHostedZone", zoneId, error);
         },
@@ -165,100 +211,54 @@ export function hostedZone({
         isPrivate: zone.Config?.PrivateZone === true,
       };
     },
-    async list(cursor) {
-      const { begun, ...start } = cursor ?? {};
-      const page = await list(start);
-      return { records: (page.ResourceRecordSets ?? []).map(anyRecord), ...nextOf(page, begun) };
-    },
-    async credentialsSource() {
-      const { $source = {} } = (await client.config.credentials()) as {
-        readonly $source?: Readonly<Record<string, unknown>>;
-      };
-      return Object.keys($source)
-        .map((name) =>
-          name
-            .replace(/^CREDENTIALS_/, "")
-            .toLowerCase()
-            .replaceAll("_", " "),
-        )
-        .join(", ");
-    },
-    as: (owner, zoneName) => ({
-      async group(name) {
-        // A name holds at most 100 sets of a type, so one page holds those of our three types.
-        const { ResourceRecordSets: records = [] } = await list({
-          StartRecordName: name,
-          StartRecordType: "A",
+    /** Like `OwnedZone.submit`, in Route 53's own terms. */
+    async change(changes: readonly ApiChange[]): ReturnType<OwnedZone["submit"]> {
+      const operation = "ChangeResourceRecordSets";
+      try {
+        const command = new ChangeResourceRecordSetsCommand({
+          HostedZoneId: zoneId,
+          ChangeBatch: { Comment: "ecs-discovery-agent", Changes: [...changes] },
         });
-        const here = records.filter((one) => plain(one.Name ?? "") === name);
-        const own = ownAmong(here, zoneName, owner);
-        const ownKeys = new Set(own.map((one) => `${one.type} ${one.setIdentifier}`));
-        const types = recordTypes.map((type) => {
-          const ofType = here.filter(({ Type }) => Type === type);
-          const other = ofType.find(
-            ({ SetIdentifier = "", Weight }) =>
-              Weight !== undefined && !ownKeys.has(`${type} ${SetIdentifier}`),
-          );
-          const weights = ofType.flatMap(({ Weight }) => Weight ?? []);
-          const weight = weights.length > 0 && { weight: weights.reduce((sum, one) => sum + one) };
-          const othersTtl = other?.TTL !== undefined && { othersTtlSeconds: other.TTL };
-          return [type, { size: ofType.length, ...weight, ...othersTtl }] as const;
-        });
-        return { name, own, types: new Map(types), instances: instancesAmong(here) };
-      },
-      async page(cursor) {
-        const { begun, ...start } = cursor ?? {};
-        const page = await list(start);
-        const records = page.ResourceRecordSets ?? [];
-        return {
-          own: ownAmong(records, zoneName, owner),
-          strange: strangeAmong(records, zoneName),
-          instances: instancesAmong(records),
-          ...nextOf(page, begun),
-        };
-      },
-      async submit(batch, text) {
-        const operation = "ChangeResourceRecordSets";
-        try {
-          const command = new ChangeResourceRecordSetsCommand({
-            HostedZoneId: zoneId,
-            ChangeBatch: {
-              Comment: "ecs-discovery-agent",
-              Changes: [...textChanges(text), ...stepsOf(batch).map(apiChange)],
-            },
-          });
-          const output = await inTime(requestLimitMs, (limit) => client.send(command, limit));
-          // Only Route 53 itself gives a change an id.
-          if (output.ChangeInfo?.Id === undefined) {
-            throw unavailable(operation, { cause: foreignAnswer(output) });
-          }
-          return { kind: "accepted" };
-        } catch (error) {
-          const message = refusal(error);
-          if (message === undefined) throw failure(operation, zoneId, error);
-          const { mayHaveLanded } = judged(error);
-          return { kind: "refused", message, ...(mayHaveLanded && { mayHaveLanded }) };
+        const output = await inTime(limitMs, (limit) => client.send(command, limit));
+        // Only Route 53 itself gives a change an id.
+        if (output.ChangeInfo?.Id === undefined) {
+          throw unavailable(operation, { cause: foreignAnswer(output) });
         }
-      },
-    }),
-    async text(name) {
-      const { ResourceRecordSets: [record] = [] } = await list({
-        StartRecordName: name,
-        StartRecordType: "TXT",
-      });
-      if (record === undefined || plain(record.Name ?? "") !== name || record.Type !== "TXT") {
-        return undefined;
+        return { kind: "accepted" };
+      } catch (error) {
+        const message = refusal(error);
+        if (message === undefined) throw failure(operation, zoneId, error);
+        const { mayHaveLanded } = judged(error);
+        return { kind: "refused", message, ...(mayHaveLanded && { mayHaveLanded }) };
       }
-      return anyRecord(record).values.map(unquoted).join(" ");
     },
-    close: () => client.destroy(),
   };
 }
 
-const nextOf = (
-  page: ListResourceRecordSetsCommandOutput,
-  begun: ReadonlySet<string> | undefined,
-): { readonly next?: ZoneCursor } => (page.IsTruncated ? { next: cursorAfter(page, begun) } : {});
+/** The zone as one owner sees it. */
+const ownedZone = ({ list, change }: ZoneRequests, owner: Whose, zoneName: string): OwnedZone => ({
+  async group(name) {
+    // A name holds at most 100 sets of a type, so one page holds those of our three types.
+    const { ResourceRecordSets: records = [] } = await list({
+      StartRecordName: name,
+      StartRecordType: "A",
+    });
+    const here = records.filter((one) => plain(one.Name ?? "") === name);
+    return groupOf(name, here, zoneName, owner);
+  },
+  async page(cursor) {
+    const { begun, ...start } = cursor ?? {};
+    const page = await list(start);
+    const records = page.ResourceRecordSets ?? [];
+    return {
+      own: ownAmong(records, zoneName, owner),
+      strange: strangeAmong(records, zoneName),
+      instances: instancesAmong(records),
+      ...nextOf(page, begun),
+    };
+  },
+  submit: async (batch, text) => change([...textChanges(text), ...stepsOf(batch).map(apiChange)]),
+});
 
 function originOf(request: unknown): string {
   const { protocol, hostname, port } = request as {
@@ -269,112 +269,5 @@ function originOf(request: unknown): string {
   return `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
 }
 
-const apiChange = ({ action, record: { weight, ...record } }: Step): ApiChange => ({
-  Action: action,
-  ResourceRecordSet: {
-    Name: `${record.name}.`,
-    Type: record.type,
-    SetIdentifier: record.setIdentifier,
-    // A field that does not apply must be left out, not false.
-    ...(weight === undefined ? { MultiValueAnswer: true } : { Weight: weight }),
-    TTL: record.ttlSeconds,
-    ResourceRecords: record.values.map((Value) => ({ Value })),
-  },
-});
-
-/** As Route 53 writes a name, without its trailing dot. Its octal escapes stay: no name of ours holds one. */
-const plain = (name: string): string => name.toLowerCase().replace(/\.$/, "");
-
 /** Printable, without an empty label. */
 const ZONE_NAME = /^(?:[!-\-/-~]+\.)*[!-\-/-~]+\.?$/;
-
-/** Where the next page begins. Throws `Unavailable` where that is nowhere, or where a page has begun before. */
-function cursorAfter(
-  {
-    NextRecordName: StartRecordName,
-    NextRecordType: StartRecordType,
-    NextRecordIdentifier: StartRecordIdentifier,
-  }: ListResourceRecordSetsCommandOutput,
-  begun: ReadonlySet<string> = new Set(),
-): ZoneCursor {
-  const start = { StartRecordName, StartRecordType, StartRecordIdentifier };
-  const key = JSON.stringify(start);
-  if (StartRecordName === undefined || begun.has(key)) {
-    throw new Unavailable("Route 53", "answered ListResourceRecordSets with a list without end", {
-      cause: `its next page begins at ${quote(key, 400)}`,
-    });
-  }
-  return { ...start, begun: new Set([...begun, key]) };
-}
-
-const anyRecord = (record: ResourceRecordSet): AnyRecord => ({
-  name: plain(record.Name ?? ""),
-  type: record.Type ?? "",
-  ...(record.SetIdentifier !== undefined && { setIdentifier: record.SetIdentifier }),
-  ...(record.TTL !== undefined && { ttlSeconds: record.TTL }),
-  ...(record.Weight !== undefined && { weight: record.Weight }),
-  multivalue: record.MultiValueAnswer === true,
-  values: (record.ResourceRecords ?? []).flatMap(({ Value }) => Value ?? []),
-});
-
-const instancesAmong = (records: readonly ResourceRecordSet[]): readonly InstanceId[] => [
-  ...new Set(
-    records.flatMap(({ SetIdentifier }) => parseSetIdentifier(SetIdentifier ?? "")?.instance ?? []),
-  ),
-];
-
-const ownAmong = (
-  records: readonly ResourceRecordSet[],
-  zoneName: string,
-  owner: Whose,
-): readonly RecordSet[] =>
-  records.flatMap((record) => ownRecord(anyRecord(record), zoneName, owner) ?? []);
-
-const strangeAmong = (
-  records: readonly ResourceRecordSet[],
-  zoneName: string,
-): readonly ForeignRecord[] =>
-  records.flatMap(({ Name = "", Type = "", SetIdentifier = "" }) => {
-    const record = { name: plain(Name), type: Type, setIdentifier: SetIdentifier };
-    return isStrange(record, zoneName) ? [record] : [];
-  });
-
-/** What Route 53 says of a batch that it won't have; undefined for every other error. */
-function refusal(error: unknown): string | undefined {
-  if (judged(error).kind !== "refused") return undefined;
-  const { name, message, status } = errorFacts(error);
-  if (name === "InvalidChangeBatch" || name === "InvalidInput") return message;
-  // The wire format of earlier years: the SDK calls it Unknown and keeps the texts in a field of its own.
-  return name === "Unknown" && status === 400 ? JSON.stringify(error) : undefined;
-}
-
-/** The error to throw for one of the SDK's. Throws a defect of our own as it is. */
-function failure(operation: string, zoneId: string, error: unknown): Unavailable | Fatal {
-  if (error instanceof Unavailable || error instanceof Fatal) return error;
-  const { kind, mayHaveLanded, words } = judged(error);
-  switch (kind) {
-    case "defect":
-      throw error;
-    case "outage":
-      return unavailable(operation, { mayHaveLanded, cause: words });
-    case "fewer":
-    case "later":
-      return unavailable(operation, { mayHaveLanded, cause: words, demand: kind });
-    case "refused":
-  }
-  if (errorFacts(error).name.startsWith("AccessDenied")) {
-    return new Fatal(
-      `Route 53 denied ${operation} on zone ${zoneId}: allow route53:${operation} in the role of this process`,
-      { mayHaveLanded, cause: error },
-    );
-  }
-  return new Fatal(`Route 53 refused ${operation} on zone ${zoneId}`, {
-    mayHaveLanded,
-    cause: error,
-  });
-}
-
-const unavailable = (
-  operation: string,
-  options: ConstructorParameters<typeof Unavailable>[2],
-): Unavailable => new Unavailable("Route 53", `did not take ${operation}`, options);

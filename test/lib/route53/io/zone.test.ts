@@ -185,6 +185,7 @@ describe("group", () => {
         ["A", { size: 100, weight: 100, othersTtlSeconds: 10 }],
         ["AAAA", { size: 0 }],
         ["SRV", { size: 0 }],
+        ["TXT", { size: 0 }],
       ]),
       instances: expect.arrayContaining([instance(1), instance(2)]),
     });
@@ -207,6 +208,7 @@ describe("group", () => {
         ["A", { size: 1 }],
         ["AAAA", { size: 0 }],
         ["SRV", { size: 0 }],
+        ["TXT", { size: 0 }],
       ]),
       instances: [],
     });
