@@ -35,7 +35,7 @@ export function engineTasks(
     };
   };
 
-  return async () => {
+  const look = async (): Promise<readonly IntrospectionTask[]> => {
     const seen = await Promise.all((await running()).map((id) => inspect(id)));
     const alive = seen.filter((container) => container?.running === true);
     const now = await Promise.all(alive.map((container) => plain(container as Container)));
@@ -43,5 +43,20 @@ export function engineTasks(
     for (const [id, container] of known) known.set(id, { ...container, running: false });
     for (const container of now) known.set(container.id as ContainerId, container);
     return tasksOf([...known.values()], identity);
+  };
+
+  let current: Promise<unknown> = Promise.resolve();
+  let next: Promise<readonly IntrospectionTask[]> | undefined;
+  return () => {
+    // Whoever asks while a look is under way shares the next one: each look asks the engine for every container.
+    next ??= current
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        const now = look();
+        current = now;
+        return now;
+      });
+    return next;
   };
 }
