@@ -48,7 +48,7 @@ export function tell(log: Log, sumUp: SumUp): (report: FleetWriterReport) => voi
         return;
       case "stopped":
         log.error(
-          `deletes nothing more: ${report.deletes} of ${report.of} records would have gone within a minute (limit 20 %); if that is meant, start once with --force`,
+          `deletes nothing more: ${report.deletes} of ${report.of} records would have been gone within a minute (limit 20 %); if that is meant, start once with --force`,
           { zone: report.zone },
         );
         return;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { type DnsServer, dnsServer } from "../../lib/standins/dns/server.ts";
 import { type DockerStandIn, dockerStandIn } from "../../lib/standins/docker/engine.ts";
 import { type EcsControlStandIn, ecsControlStandIn } from "../../lib/standins/ecs/control.ts";
@@ -22,6 +23,8 @@ export interface FleetHost {
   readonly engine: DockerStandIn;
   /** A task of the service, with an address of its own; its container's id. */
   serve(service: string): string;
+  /** Sends a body to the queue as this host may: with its own credentials. */
+  send(body: string): Promise<void>;
   /** Its agent: `via` the queue, or writing the zone by itself. */
   agent(how: "via" | "direct", ...flags: readonly string[]): AgentProcess;
 }
@@ -41,6 +44,10 @@ export interface FleetLab extends AsyncDisposable {
   expected(): readonly string[];
   /** Waits until both are the same. */
   follows(): Promise<void>;
+  /** Addresses of a service's running tasks, those that drain included. */
+  serving(service: string): ReadonlySet<string>;
+  /** Sends the container its stop signal, and lets it run on until its record is gone. */
+  drain(host: FleetHost | undefined, id: string): Promise<void>;
 }
 
 const hex = (n: number, length: number): string => n.toString(16).padStart(length, "0");
@@ -132,6 +139,15 @@ export async function fleetLab({
           },
         });
       },
+      async send(body) {
+        const client = new SQSClient({
+          endpoint: new URL(queueUrl).origin,
+          region: "eu-west-1",
+          credentials: { accessKeyId: keyOf(host), secretAccessKey: "secret" },
+        });
+        await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
+        client.destroy();
+      },
       agent: (how, ...flags) =>
         started(
           startAgent(
@@ -166,13 +182,18 @@ export async function fleetLab({
   const expected = (): readonly string[] =>
     hosts
       .flatMap(({ engine }) => engine.containers())
-      .filter(({ running }) => running)
+      .filter(({ running, id }) => running && !draining.has(id))
       .map(
         ({ labels, address }) =>
           `${labels["discovery.service.name"]}.${FLEET_ZONE.name}. ${address}`,
       )
       .toSorted();
 
+  const draining = new Set<string>();
+  const follows = async (): Promise<void> => {
+    const isRight = () => JSON.stringify(records()) === JSON.stringify(expected());
+    await route53.until(FLEET_ZONE.id, isRight);
+  };
   const moved = stack.move();
   return {
     route53,
@@ -197,12 +218,21 @@ export async function fleetLab({
           aws(WRITER_KEY),
         ),
       ),
-    async follows() {
-      await route53.until(
-        FLEET_ZONE.id,
-        () => JSON.stringify(records()) === JSON.stringify(expected()),
-      );
+    serving: (service) =>
+      new Set(
+        hosts
+          .flatMap(({ engine }) => engine.containers())
+          .filter(({ running, labels }) => running && labels["discovery.service.name"] === service)
+          .map(({ address }) => address ?? ""),
+      ),
+    async drain(host, id) {
+      draining.add(id);
+      host?.engine.kill(id, 15, { survives: true });
+      await follows();
+      host?.engine.crash(id, 0);
+      draining.delete(id);
     },
+    follows,
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }

@@ -57,6 +57,7 @@ export async function compareAll(
     );
     if (!isStrange || owners.unsure.has(owner)) {
       await one.keeper.correct(differs);
+      one.size = one.keeper.size();
       continue;
     }
     // Somebody writes in the owner's name: the host itself, most likely. Its next word settles it.
@@ -80,6 +81,8 @@ export async function compareSome(
     const differs = [...differing(one, found.get(owner) ?? NONE, sinceMs)].filter(
       ([key]) => names === "all" || names.has(key.split(" ")[0] ?? ""),
     );
-    if (differs.length > 0) await one.keeper.correct(new Map(differs));
+    if (differs.length === 0) continue;
+    await one.keeper.correct(new Map(differs));
+    one.size = one.keeper.size();
   }
 }

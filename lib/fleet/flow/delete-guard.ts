@@ -12,14 +12,16 @@ const WINDOW_MS = 60_000;
 export interface DeleteGuard {
   /** Takes note of so many deletes that are about to be sent; throws `Unavailable` when they must not be. */
   admit(deletes: number): void;
+  /** So many records are there that were not before: what is replaced is no loss. */
+  added(records: number): void;
   isStopped(): boolean;
   /** Where it has stopped them: whether what would go now is few enough again. Comes back with true when it lets go. */
   review(): boolean;
 }
 
 /**
- * Stops all deletes of a zone when more than a fifth of its records would have gone within a minute, or all of them:
- * that looks like a fleet's mistake, not like its life. It lets go by itself once the owners ask for their records again.
+ * Stops all deletes of a zone when it would have a fifth fewer records than a minute before, or none: that looks like a
+ * fleet's mistake, not like its life. It lets go by itself once the owners ask for their records again.
  */
 export function deleteGuard({
   clock,
@@ -38,17 +40,21 @@ export function deleteGuard({
   /** Told when it stops them: so many in a minute, of so many. */
   readonly stopped: (deletes: number, of: number) => void;
 }): DeleteGuard {
-  let recent: { readonly atMs: number; readonly deletes: number }[] = [];
+  /** Deletes, and, below 0, records that were added. */
+  let recent: { readonly atMs: number; readonly loss: number }[] = [];
   let isStopped = false;
+  const note = (loss: number): void => {
+    if (loss !== 0) recent.push({ atMs: clock.now(), loss });
+  };
 
   const inWindow = (): number => {
     const fromMs = clock.now() - WINDOW_MS;
     recent = recent.filter(({ atMs }) => atMs > fromMs);
-    return recent.reduce((sum, { deletes }) => sum + deletes, 0);
+    return recent.reduce((sum, { loss }) => sum + loss, 0);
   };
   const isTooMuch = (more: number): readonly [number, number] | undefined => {
     const gone = inWindow();
-    const before = size() + gone;
+    const before = Math.max(size(), size() + gone);
     const deletes = gone + more;
     const isMost = deletes > Math.max(ALWAYS_ALLOWED, before * SHARE_ALLOWED);
     const isAll = before > LAST_ONES && deletes >= before;
@@ -60,7 +66,7 @@ export function deleteGuard({
       if (deletes === 0) return;
       const much = force ? undefined : isTooMuch(deletes);
       if (much === undefined && !isStopped) {
-        recent.push({ atMs: clock.now(), deletes });
+        note(deletes);
         return;
       }
       if (!isStopped && much !== undefined) {
@@ -71,6 +77,7 @@ export function deleteGuard({
         mayHaveLanded: false,
       });
     },
+    added: (records) => note(-records),
     isStopped: () => isStopped,
     review() {
       if (!isStopped || isTooMuch(unwanted()) !== undefined) return false;

@@ -25,7 +25,7 @@ const REFUSED_RETRY_MS = 300_000;
 export function meeting(
   owners: Owners,
   options: ZoneFleetOptions,
-  guard: Pick<DeleteGuard, "admit" | "isStopped">,
+  guard: Pick<DeleteGuard, "admit" | "added" | "isStopped">,
   { apply }: Pick<Following, "apply">,
 ): (word: Word) => void {
   const { clock, report } = options;
@@ -47,6 +47,10 @@ export function meeting(
         report(told) {
           if (told.kind === "landed") {
             for (const { record } of told.changes) touch(touched, keyOf(record), clock.now());
+            const size = one.keeper.size();
+            const gone = told.changes.filter(({ action }) => action === "DELETE").length;
+            guard.added(size - one.size + gone);
+            one.size = size;
           }
           report({ kind: "wrote", owner, report: told, sentMs: one.word.stamp.sentMs });
         },
@@ -55,6 +59,7 @@ export function meeting(
       heardAtMs: clock.now(),
       landed: undefined,
       isFollowed: false,
+      size: published.length,
       touched,
     };
     owners.known.set(owner, one);

@@ -65,6 +65,8 @@ export interface Known {
   heardAtMs: number;
   landed: Stamp | undefined;
   isFollowed: boolean;
+  /** How many records the zone holds of it. */
+  size: number;
   /** What this process has changed lately, and when, in the clock's ms. */
   readonly touched: Map<RecordKey, number>;
 }
@@ -119,6 +121,6 @@ export const ownersOf = ({
 export function sizeOf({ bases, known }: Owners): number {
   let sum = 0;
   for (const { records } of bases.values()) sum += records.size;
-  for (const one of known.values()) sum += one.keeper.size();
+  for (const one of known.values()) sum += one.size;
   return sum;
 }

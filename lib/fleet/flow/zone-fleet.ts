@@ -1,5 +1,4 @@
 import type { InstanceId } from "../../ecs/arn.ts";
-import type { Clock } from "../../kit/flow/clock.ts";
 import type { RecordKey, RecordSet } from "../../route53/record-set.ts";
 import type { Stamp } from "../../sqs/order.ts";
 import { compareAll, compareSome } from "./comparing.ts";
@@ -66,7 +65,7 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
   const ends = new AbortController();
   const guard = deleteGuard({
     clock,
-    size: cached(() => sizeOf(owners), clock),
+    size: () => sizeOf(owners),
     unwanted: () => [...known.values()].reduce((sum, one) => sum + one.keeper.unwanted(), 0),
     force: options.force,
     stopped(deletes, of) {
@@ -156,16 +155,3 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
 }
 
 const nameIn = (key: RecordKey): string => key.slice(0, key.indexOf(" "));
-
-/** Looked up again after a while only: it is asked for with each delete. */
-function cached(look: () => number, clock: Clock): () => number {
-  let value = 0;
-  let atMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (clock.now() - atMs >= 5_000) {
-      value = look();
-      atMs = clock.now();
-    }
-    return value;
-  };
-}
