@@ -17,7 +17,7 @@ type Unit = "ms" | "s" | "MB" | "%" | "×" | "";
 export interface Scenario {
   readonly title: string;
   /** What stands beside the agent. */
-  readonly beside: "baseline" | "bare node:http" | "without it" | "nothing";
+  readonly beside: "baseline" | "bare node:http" | "each host itself" | "without it" | "nothing";
   readonly rows: readonly Row[];
   /** What a reader must know to judge the rows. */
   readonly notes?: readonly string[];
@@ -35,6 +35,7 @@ export const holds = ({ agent, atMost }: Row): boolean | undefined =>
 const RATIO = {
   baseline: "baseline/agent",
   "bare node:http": "agent/bare",
+  "each host itself": "itself/agent",
   "without it": "with/without",
 };
 
@@ -51,7 +52,7 @@ export function resultTable(scenarios: readonly Scenario[]): string {
         shown(row.other, row.unit),
         row.other === undefined
           ? ""
-          : beside === "baseline"
+          : beside === "baseline" || beside === "each host itself"
             ? ratio(row.other, row.agent)
             : ratio(row.agent, row.other),
         row.atMost === undefined ? "" : `<= ${shown(row.atMost, row.unit)}`,

@@ -106,7 +106,7 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
         const { containerInstanceArn = "", status, agentConnected, ec2InstanceId } = one;
         const id = ownerOf(containerInstanceArn)?.instance ?? strange(containerInstanceArn);
         if (status === undefined) continue;
-        const ec2 = ec2InstanceId !== undefined && { ec2Instance: ec2InstanceId };
+        const ec2 = ec2InstanceId && { ec2Instance: ec2InstanceId };
         answers.set(id, { kind: "found", status, agentConnected: agentConnected === true, ...ec2 });
       }
       return answers;
@@ -118,9 +118,9 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
       const answers = missing<TaskId, TaskState>(failures);
       for (const { taskArn = "", lastStatus: status, containerInstanceArn = "" } of tasks) {
         const id = taskIdOf(taskArn) ?? strange(taskArn);
-        const instance = ownerOf(containerInstanceArn)?.instance;
-        if (status === undefined) continue;
-        answers.set(id, { kind: "found", status, ...(instance !== undefined && { instance }) });
+        const { instance } = ownerOf(containerInstanceArn) ?? {};
+        if (status !== undefined)
+          answers.set(id, { kind: "found", status, ...(instance && { instance }) });
       }
       return answers;
     },

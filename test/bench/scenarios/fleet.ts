@@ -54,6 +54,47 @@ function boundSeconds(hosts: number): number {
   return perHost >= 2 * tasksPerHost ? 0 : deploymentMs / 1_000 / perHost / 2;
 }
 
+/** A list price from memory: a million requests of at most 64 KiB. */
+const DOLLARS_A_REQUEST = 0.4 / 1_000_000;
+
+/** The same deployment, with a writer between: what it comes to beside hosts that each write for themselves. */
+async function throughWriter(hosts: number, seed: number, direct: FleetFigures): Promise<Scenario> {
+  const run = await runFleet({ kind: "writer", hosts, seed });
+  const via = figures(run);
+  const row = (
+    measure: string,
+    unit: Row["unit"],
+    of: (one: FleetFigures) => number,
+    more: Pick<Row, "atMost"> = {},
+  ): Row => ({ measure, unit, agent: of(via), other: of(direct), ...more });
+  const { queue } = run;
+  const requests = queue
+    ? queue.billed + queue.receive + queue["empty receive"] + queue.delete + queue.hide
+    : 0;
+  return {
+    title: `f. ${hosts} hosts, the same through a queue and one writer (virtual time, seed ${seed})`,
+    beside: "each host itself",
+    rows: [
+      row("start to registered, p50", "s", (one) => one.registered.p50),
+      row("start to registered, p99", "s", (one) => one.registered.p99, { atMost: 0.6 }),
+      row("stop to removed, p99", "s", (one) => one.removed.p99, { atMost: 0.6 }),
+      row("requests to Route 53", "", (one) => one.requests),
+      row("  a second", "", (one) => one.requests / one.allSeconds, { atMost: 10 }),
+      row("throttled, of all requests", "%", (one) => one.throttled, { atMost: 1 }),
+      row("changes that never landed", "", (one) => one.missing, { atMost: 0 }),
+      { measure: "messages", unit: "", agent: queue?.send ?? 0 },
+      { measure: "  bytes a message", unit: "", agent: (queue?.bytes ?? 0) / (queue?.send ?? 1) },
+      { measure: "requests to SQS, as billed", unit: "", agent: requests },
+      {
+        measure: "  cents for the deployment",
+        unit: "",
+        agent: 100 * requests * DOLLARS_A_REQUEST,
+      },
+    ],
+    notes: ["20 ms to the queue and back; hosts gather changes for 100 ms, and so does the writer"],
+  };
+}
+
 /** A rolling deployment over fleets that share one account and one zone. */
 export async function fleet(seed: number, sizes: readonly number[]): Promise<readonly Scenario[]> {
   const scenarios: Scenario[] = [];
@@ -71,6 +112,7 @@ export async function fleet(seed: number, sizes: readonly number[]): Promise<rea
         `${FLEET.latencyMs} ms latency, ${FLEET.applyMs} ms in which a zone takes no second change, ${FLEET.rate.perSecond} requests a second, burst ${FLEET.rate.burst}, names audited every ${FLEET.auditMs / 1000} s`,
       ],
     });
+    scenarios.push(await throughWriter(hosts, seed, agent));
   }
   return scenarios;
 }
