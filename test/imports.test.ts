@@ -319,6 +319,7 @@ const LONG_FILES: Readonly<Record<string, string>> = {
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "agent/writer/mode.ts": "the wiring",
   "agent/writer/tell.ts": "the log, event by event",
+  "lib/ecs/io/control.ts": "ECS's calls",
   "lib/fleet/flow/intake.ts": "one closure over what is in hand",
   "lib/fleet/flow/joint-writer.ts": "one closure over the fence",
   "lib/fleet/flow/keeper.ts": "one closure over one owner's writer",

@@ -105,8 +105,8 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
       for (const one of containerInstances) {
         const { containerInstanceArn = "", status, agentConnected, ec2InstanceId } = one;
         const id = ownerOf(containerInstanceArn)?.instance ?? strange(containerInstanceArn);
-        if (status === undefined) continue;
         const ec2 = ec2InstanceId && { ec2Instance: ec2InstanceId };
+        if (status === undefined) continue;
         answers.set(id, { kind: "found", status, agentConnected: agentConnected === true, ...ec2 });
       }
       return answers;
@@ -116,9 +116,9 @@ export function ecsControl({ region }: { readonly region: string }): EcsControl 
         client.send(new DescribeTasksCommand({ cluster, tasks: [...ids] }), limit),
       );
       const answers = missing<TaskId, TaskState>(failures);
-      for (const { taskArn = "", lastStatus: status, containerInstanceArn = "" } of tasks) {
+      for (const { taskArn = "", lastStatus: status, containerInstanceArn: on = "" } of tasks) {
         const id = taskIdOf(taskArn) ?? strange(taskArn);
-        const { instance } = ownerOf(containerInstanceArn) ?? {};
+        const { instance } = ownerOf(on) ?? {};
         if (status !== undefined)
           answers.set(id, { kind: "found", status, ...(instance && { instance }) });
       }
