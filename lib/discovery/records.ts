@@ -13,7 +13,7 @@ export interface RecordRules {
   readonly srvNames?: SrvNames;
 }
 
-export type SrvNames = "plain" | "rfc2782";
+type SrvNames = "plain" | "rfc2782";
 
 /**
  * The records of one name for an endpoint: A and AAAA for the addresses it has; where a port is known, SRV with a target

@@ -64,7 +64,7 @@ export interface SweepRules {
 }
 
 export const unknownInstancesChoices = ["keep", "delete"] as const;
-export type UnknownInstances = (typeof unknownInstancesChoices)[number];
+type UnknownInstances = (typeof unknownInstancesChoices)[number];
 
 /**
  * What becomes of each record, as far as one look at the fleet can tell. The first row that fits decides:

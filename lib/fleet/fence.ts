@@ -34,10 +34,10 @@ export const fenceName = (zoneName: string): string => {
 };
 
 const FORMAT = "ecs-discovery-writer-1";
-export const FENCE_TTL_SECONDS = 5;
+const FENCE_TTL_SECONDS = 5;
 
 /** As a TXT record's text, without the quotation marks. */
-export const formatFence = ({ writer, count, horizonMs, atMs }: Fence): string =>
+const formatFence = ({ writer, count, horizonMs, atMs }: Fence): string =>
   `${FORMAT} ${writer} ${count} ${horizonMs} ${atMs}`;
 
 /** The step from one fence to the next. */

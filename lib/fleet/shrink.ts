@@ -2,7 +2,7 @@ import type { RecordKey } from "../route53/record-set.ts";
 import type { OwnerSet } from "./wire.ts";
 
 /** A set that removes no more than this is never held: a host's last tasks may well be gone. */
-export const SHRINK_ALLOWED = 2;
+const SHRINK_ALLOWED = 2;
 const SHARE_ALLOWED = 0.5;
 /** A host that means it says it again, no sooner than this. */
 export const CONFIRM_MS = 10_000;

@@ -13,7 +13,7 @@ export interface Group {
 }
 
 /** Those of one type: they share a limit, and a TTL. */
-export interface GroupOfType {
+interface GroupOfType {
   /** How many there are in all. */
   readonly size: number;
   /** The sum of their weights; undefined when they have none. */

@@ -5,9 +5,9 @@ import { quote } from "../kit/quote.ts";
 /** The version of the format. A reader refuses others: what it can't read whole it must not act on. */
 const FORMAT = 1;
 /** SQS bills a message for each 64 KiB begun; above that it is compressed. */
-export const PLAIN_LIMIT = 65_536;
+const PLAIN_LIMIT = 65_536;
 /** The most that SQS takes as one message: 1 MiB (API reference, SendMessage). */
-export const BODY_LIMIT = 1_048_576;
+const BODY_LIMIT = 1_048_576;
 /** What a compressed part may unfold to: a reader's memory is not the sender's to fill. */
 const UNFOLDED_LIMIT = 8 * 1_048_576;
 const MOST_RECORDS = 50_000;
@@ -59,7 +59,7 @@ export interface WireSet extends MessageHead {
 }
 
 /** Of a set in several parts: which one this is, of how many, and what all of them together are. */
-export interface Manifest {
+interface Manifest {
   readonly part: number;
   readonly of: number;
   /** Of the whole set. */

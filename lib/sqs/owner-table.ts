@@ -9,7 +9,7 @@ import { isNewer, isSame, type Stamp } from "./order.ts";
  * - older: nothing of it matters any more.
  * - torn: its set is whole, and is not what its manifest says.
  */
-export type Reading =
+type Reading =
   | { readonly kind: "newest"; readonly set: WireSet }
   | { readonly kind: "part" | "double" | "older" }
   | { readonly kind: "torn"; readonly problem: string };

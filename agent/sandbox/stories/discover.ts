@@ -124,7 +124,7 @@ export async function tell(config: SandboxConfig, surroundings: Surroundings): P
 
   sumUp(route53, landed);
   const servers = [...hosts.flatMap(({ ecs, simulated }) => [ecs, simulated]), dns, route53];
-  await Promise.all(servers.map((server) => server?.close()));
+  await Promise.all(servers.map(async (server) => server?.close()));
   await rm(folder, { recursive: true, force: true });
 }
 

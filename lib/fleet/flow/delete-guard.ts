@@ -2,7 +2,7 @@ import { Unavailable } from "../../kit/failure.ts";
 import type { Clock } from "../../kit/flow/clock.ts";
 
 /** A fleet loses no more of its records than this in a minute, unless somebody has said that it is meant. */
-export const SHARE_ALLOWED = 0.2;
+const SHARE_ALLOWED = 0.2;
 /** So many always may go: a small zone's services come and go as they like, */
 const ALWAYS_ALLOWED = 10;
 /** but not all of them, where there were more than these. */

@@ -29,7 +29,7 @@ export interface IntakePorts {
   readonly bury: ((body: string, reason: string) => Promise<void>) | undefined;
 }
 
-export const poisonKinds = ["malformed", "other zone", "liar", "unknown sender"] as const;
+const poisonKinds = ["malformed", "other zone", "liar", "unknown sender"] as const;
 export type PoisonKind = (typeof poisonKinds)[number];
 
 export type IntakeReport =

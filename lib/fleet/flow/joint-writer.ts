@@ -16,7 +16,7 @@ export interface FencedZone {
   readonly fence: (name: string) => Promise<string | undefined>;
 }
 
-export type AskedResult = "ok" | "refused" | "throttled" | "busy" | "unavailable";
+type AskedResult = "ok" | "refused" | "throttled" | "busy" | "unavailable";
 export type JointReport =
   | {
       readonly kind: "asked";
@@ -26,7 +26,7 @@ export type JointReport =
     }
   | { readonly kind: "waits"; readonly problem: string; readonly delayMs?: number };
 
-export interface JointStanding {
+interface JointStanding {
   /** Owners whose changes wait. */
   readonly waiting: number;
   /** Since when they do, and nothing was accepted; like the next one in the clock's ms. */

@@ -9,7 +9,7 @@ export interface DnsPorts {
 }
 
 /** The writer, as its record in the zone shows it. */
-export interface WriterSeen {
+interface WriterSeen {
   readonly fence: Fence;
   /** When this value was seen first, in the clock's ms: a writer that is alive writes another within a minute. */
   readonly changedAtMs: number;

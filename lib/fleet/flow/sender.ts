@@ -22,7 +22,7 @@ export type SenderReport =
   | { readonly kind: "waits"; readonly problem: string; readonly delayMs: number };
 
 /** Why a set is sent: it differs from the last one, it is due again, or the writer is to hear it once more. */
-export type Why = "changed" | "repeat" | "confirm" | "new writer" | "last";
+type Why = "changed" | "repeat" | "confirm" | "new writer" | "last";
 
 export interface SenderOptions {
   readonly desired: () => ReadonlyMap<RecordKey, RecordSet>;
@@ -65,7 +65,7 @@ export interface Sender {
 /** Everything that changes within this time goes in one message. */
 const GATHER_MS = 100;
 /** Queues may lose a message; nothing is lost for longer than this. */
-export const REPEAT_MS = 900_000;
+const REPEAT_MS = 900_000;
 /** A writer holds a set that removes most of what there was until it hears it again; a little later than it must be. */
 const CONFIRM_AFTER_MS = CONFIRM_MS + 1_000;
 /** A thousand hosts that see a new writer don't all speak at once. */

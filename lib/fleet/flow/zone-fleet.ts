@@ -8,9 +8,9 @@ import { meeting } from "./meeting.ts";
 import { ownersOf, type Records, sizeOf, type Word, type ZoneFleetOptions } from "./owners.ts";
 
 /** An owner that was not heard for so long is left as it is: its host repeats its set every 15 minutes. */
-export const SILENT_MS = 1_200_000;
+const SILENT_MS = 1_200_000;
 
-export interface OwnerView {
+interface OwnerView {
   readonly owner: InstanceId;
   readonly records: number;
   readonly pending: number;

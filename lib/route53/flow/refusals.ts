@@ -7,7 +7,7 @@ import { groupsWithRoom, lookups } from "./refusal-lookups.ts";
 import type { Submission } from "./writer-ports.ts";
 
 /** A change that Route 53 won't have as it is, until a moment in the clock's ms. */
-export interface Refused {
+interface Refused {
   readonly change: Change;
   readonly message: string;
   readonly untilMs: number;
@@ -57,7 +57,7 @@ export interface RefusalOptions {
 }
 
 /** Tells whether exactly this change is planned. */
-export type IsPlanned = (change: Change) => boolean;
+type IsPlanned = (change: Change) => boolean;
 
 /**
  * Sorts out refused batches, one question at a time, so that a throttled host keeps its turn meanwhile. A change that is

@@ -13,7 +13,7 @@ import { inTime, REQUEST_LIMIT_MS } from "../../aws/io/whole-answers.ts";
 import { Fatal, Unavailable } from "../../kit/failure.ts";
 
 /** A message as SQS gave it out. */
-export interface Received {
+interface Received {
   readonly id: string;
   /** Names this giving-out of it, for deleting it. */
   readonly receipt: string;
@@ -26,7 +26,7 @@ export interface Received {
   readonly receives: number;
 }
 
-export interface QueueFacts {
+interface QueueFacts {
   /** How long a message that was given out stays hidden from others. */
   readonly visibilitySeconds: number;
   /** Where SQS puts what was given out too often; undefined where nobody has said so. */

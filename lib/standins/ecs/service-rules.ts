@@ -113,7 +113,7 @@ export class FleetRefusal extends Error {
 }
 const invalid = (message: string) => new FleetRefusal("InvalidParameterException", message);
 
-export const fleetArn = (resource: string, rest: string): string =>
+const fleetArn = (resource: string, rest: string): string =>
   `arn:aws:ecs:${REGION}:${ACCOUNT}:${resource}/${rest}`;
 const definitionArn = ({ family, revision = 1 }: { family: string; revision?: number }) =>
   fleetArn("task-definition", `${family}:${revision}`);

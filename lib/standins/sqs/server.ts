@@ -6,7 +6,7 @@ import { faultList } from "../faults.ts";
 import { giveOut, hide, md5, put, remove, SqsRefusal, type StandInQueue } from "./queue.ts";
 
 /** What goes wrong, at the next request of this operation. */
-export interface SqsFault {
+interface SqsFault {
   readonly operation: Operation;
   /** Default 1. */
   readonly times?: number;
@@ -29,7 +29,7 @@ const operations = [
   "GetQueueAttributes",
   "GetQueueUrl",
 ] as const;
-export type Operation = (typeof operations)[number];
+type Operation = (typeof operations)[number];
 
 export interface SqsStandIn {
   /** The URL of a queue by its name. */
@@ -96,7 +96,7 @@ export async function sqsStandIn(options: SqsStandInOptions): Promise<SqsStandIn
 
   const send = (input: Input, senderId: string, fault: SqsFault["kind"] | undefined) => {
     const queue = queueOf(input["QueueUrl"]);
-    const body = String(input["MessageBody"] ?? "");
+    const body = typeof input["MessageBody"] === "string" ? input["MessageBody"] : "";
     ids += 1;
     const id = `m${ids}`;
     const lateMs = typeof fault === "object" && "lateMs" in fault ? fault.lateMs : 0;

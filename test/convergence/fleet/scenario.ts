@@ -1,7 +1,7 @@
 import fc from "fast-check";
 
 /** What goes wrong with the queue and the zone, from one moment to another. */
-export const windowKinds = [
+const windowKinds = [
   "queue: lost",
   "queue: doubled",
   "queue: late by minutes",
@@ -20,14 +20,14 @@ export const windowKinds = [
 ] as const;
 export type WindowKind = (typeof windowKinds)[number];
 
-export interface Window {
+interface Window {
   readonly kind: WindowKind;
   readonly fromMs: number;
   readonly lengthMs: number;
   readonly chance: number;
 }
 
-export const stepKinds = [
+const stepKinds = [
   "task: starts",
   "task: stops",
   "task: replaced",

@@ -142,7 +142,9 @@ function obey(
     else entries.set(second, third);
   }
   return {
-    maps: [...maps].map(([name, entries]) => [name, [...entries].toSorted()]).toSorted(),
+    maps: Object.fromEntries(
+      [...maps].map(([name, entries]) => [name, Object.fromEntries(entries)]),
+    ),
     ready: [...servers]
       .filter(([, state]) => state === "ready")
       .map(([name]) => name)
