@@ -81,7 +81,13 @@ async function run(
     cause,
   });
   if (broken !== undefined) complain([cause ?? ending.why]);
-  if (cause !== undefined && "json" in common && common.json === true) {
+  // A command that has answered says no more on standard output.
+  if (
+    cause !== undefined &&
+    ending.hasAnswered !== true &&
+    "json" in common &&
+    common.json === true
+  ) {
     say(JSON.stringify({ error: cause }));
   }
   return ending.code;

@@ -11,7 +11,7 @@ export const flags = {
   introspectionUrl,
   stateDir,
   statusAddress,
-  ...{ via: viaFlags.via, zoneName: viaFlags.zoneName, resolver: viaFlags.resolver },
+  resolver: viaFlags.resolver,
   ...commandFlags,
 };
 

@@ -2,7 +2,6 @@ import { commandFlags } from "../cli/common-flags.ts";
 import type { ConfigOf } from "../cli/flags.ts";
 import { hostFlags } from "../host/host-flags.ts";
 import { recordFlags } from "../host/record-flags.ts";
-import { viaFlags } from "../host/via-flags.ts";
 
 const { hostedZoneId, introspectionUrl, patience } = hostFlags;
 
@@ -11,7 +10,6 @@ export const flags = {
   introspectionUrl,
   patience: { ...patience, byDefault: "10" },
   ...recordFlags,
-  ...{ via: viaFlags.via, zoneName: viaFlags.zoneName, resolver: viaFlags.resolver },
   ...commandFlags,
 };
 

@@ -15,12 +15,14 @@ export interface Answer {
   /** 0 all is well, 1 something is wrong, 2 it was asked wrongly, 3 there is a difference. */
   readonly code: 0 | 1 | 2 | 3;
   readonly why: string;
+  /** The failure behind code 1, where there is one. */
+  readonly cause?: unknown;
 }
 
 /** How the process ends: 0 when it was asked to or is done, 1 when something failed, or what its answer says. */
 export interface Ending extends Answer {
-  /** The failure behind code 1, where there is one. */
-  readonly cause?: unknown;
+  /** A command has printed its answer, whatever that says. */
+  readonly hasAnswered?: true;
 }
 
 /** A stop that somebody asked for. */
@@ -101,7 +103,8 @@ export async function supervise(
       stop.fail(error);
     }
     if (failure !== undefined) return { code: 1, why: "failed", ...failure };
-    return answer ?? { code: 0, why: signal.aborted ? "asked to stop" : "done" };
+    if (answer !== undefined) return { ...answer, hasAnswered: true };
+    return { code: 0, why: signal.aborted ? "asked to stop" : "done" };
   };
   for (const name of early) onSignal(name);
   try {

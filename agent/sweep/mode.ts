@@ -10,6 +10,9 @@ import { sweep } from "./sweep.ts";
 export async function sweepOnce(config: SweepConfig, surroundings: Surroundings): Promise<Answer> {
   const { report, problems } = await sweep(config, surroundings);
   await (config.json ? printJson(report) : print(textOf(report)));
-  if (problems.length > 0) throw new Fatal(problems.join("; "));
+  // The report is the answer; what an operator has to see to is the log's.
+  if (problems.length > 0) {
+    return { code: 1, why: "failed", cause: new Fatal(problems.join("; ")) };
+  }
   return { code: 0, why: "nothing is left to see to" };
 }

@@ -302,6 +302,7 @@ describe("the answers of the engine are read, or Unavailable or Fatal", () => {
             "labels",
             "name",
             "networkMode",
+            "networks",
             "paused",
             "running",
             "stopSignal",

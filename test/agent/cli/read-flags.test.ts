@@ -152,6 +152,7 @@ describe("where a value comes from", () => {
       srv: false,
       statusAddress: { host: "127.0.0.1", port: 51_680 },
       routing: "weighted",
+      fallback: "none",
       dryRun: false,
       once: false,
       force: false,

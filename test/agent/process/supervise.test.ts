@@ -90,7 +90,7 @@ describe("how a process ends", () => {
     { code: 3, why: "the zone differs" },
   ] as const)("with its answer, where it has one: $code", async (answer) => {
     const { ended, stops } = supervised(async (): Promise<Answer> => answer);
-    expect(await ended).toEqual(answer);
+    expect(await ended).toEqual({ ...answer, hasAnswered: true });
     expect(stops).toEqual([]);
   });
 
@@ -108,7 +108,7 @@ describe("how a process ends", () => {
     const { ended, send } = supervised(() => work.promise);
     send("SIGTERM");
     work.resolve({ code: 3, why: "the zone differs" });
-    expect(await ended).toEqual({ code: 3, why: "the zone differs" });
+    expect(await ended).toEqual({ code: 3, why: "the zone differs", hasAnswered: true });
   });
 
   it("with 1 and the cause when its work fails", async () => {

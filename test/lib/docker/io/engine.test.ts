@@ -179,6 +179,7 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
       networkMode: "bridge",
       addresses: [V4],
       addresses6: [],
+      networks: new Map([["bridge", V4]]),
     });
     expect(await one.engine.inspect(beside as ContainerId)).toEqual({
       ...seen,
@@ -189,6 +190,7 @@ describe.each(DOCKER_API_VERSIONS)("an engine of API %s", (apiVersion) => {
       networkMode: `container:${web}`,
       addresses: [],
       addresses6: [],
+      networks: new Map(),
     });
     const events = await one.engine.events(NAME_LABEL, never);
     one.standIn.health(beside, "healthy");
