@@ -23,11 +23,10 @@ const actionsOf = (file: string) =>
     .flatMap(({ Action }) => Action)
     .toSorted();
 
-/** The IAM actions of the commands that the edges of this name send by this client of the SDK; of all edges, without one. */
-function actionsSent(client: string, prefix: string, edge?: string): readonly string[] {
+/** The IAM actions of the commands that these edges send by this client of the SDK. */
+function actionsSent(client: string, prefix: string, edges: RegExp): readonly string[] {
   const sources = readdirSync(new URL("lib/", ROOT), { recursive: true, encoding: "utf8" })
-    .filter((file) => /\/io\/[\w-]+\.ts$/.test(file))
-    .filter((file) => edge === undefined || file === edge)
+    .filter((file) => edges.test(file))
     .map((file) => read(`lib/${file}`));
   const imports = sources.flatMap((source) =>
     [...source.matchAll(/import \{([^}]*)\} from "([^"]+)"/g)]
@@ -38,9 +37,9 @@ function actionsSent(client: string, prefix: string, edge?: string): readonly st
   return [...new Set(commands)].map((command) => `${prefix}:${command}`);
 }
 
-const route53 = () => actionsSent("client-route-53", "route53");
-const ecs = () => actionsSent("client-ecs", "ecs", "ecs/io/control.ts");
-const ecsService = () => actionsSent("client-ecs", "ecs", "ecs/io/service.ts");
+const route53 = () => actionsSent("client-route-53", "route53", /^route53\/io\/zone(-\w+)?\.ts$/);
+const ecs = () => actionsSent("client-ecs", "ecs", /^ecs\/io\/control\.ts$/);
+const ecsService = () => actionsSent("client-ecs", "ecs", /^ecs\/io\/service\.ts$/);
 /** By a client of our own, which names its operations as text. */
 const ec2 = () => [
   ...new Set(

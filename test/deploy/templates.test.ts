@@ -34,7 +34,7 @@ const text = (file: string) => readFileSync(new URL(file, DEPLOY), "utf8");
 const ZONE_IN_FILES = "Z0123456789ABCDEFGHIJ";
 const TEMPLATES = [
   ...["agent.yaml", "sweep.yaml", "zone.yaml"],
-  ...["cluster/storage.yaml", "cluster/cluster.yaml"],
+  ...["cluster/storage.yaml", "cluster/cluster.yaml", "writer/writer.yaml"],
 ];
 
 it("cfn-lint finds nothing in the templates", async () => {

@@ -28,14 +28,22 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const at = (file: string) => join(folder, file);
-const start = (...flags: readonly string[]): AgentProcess =>
+const start = (...flags: readonly string[]): AgentProcess => startWith({}, ...flags);
+const startWith = (
+  env: Readonly<Record<string, string>>,
+  ...flags: readonly string[]
+): AgentProcess =>
   startAgent(
     [
       ...["login", `--loginFile=${at("login.txt")}`, `--dockerConfig=${at("docker")}`],
       ...[`--ecsConfig=${at("ecs.config")}`, "--statusAddress=127.0.0.1:0", "--logFormat=json"],
       ...flags,
     ],
-    { PATH: process.env["PATH"] ?? "", AWS_ENDPOINT_URL_ROUTE_53: "http://127.0.0.1:9" },
+    {
+      PATH: process.env["PATH"] ?? "",
+      AWS_ENDPOINT_URL_ROUTE_53: "http://127.0.0.1:9",
+      ...env,
+    },
   );
 const configJson = async (): Promise<{ readonly auths: Readonly<Record<string, unknown>> }> =>
   JSON.parse(await readFile(at("docker/config.json"), "utf8")) as {
@@ -103,6 +111,21 @@ describe("login against a real registry", () => {
     expect(all).toContain("refuses the user or password");
     expect(all).not.toContain("hunter2");
     expect(Object.keys((await configJson()).auths)).toEqual([registry.host]);
+  });
+
+  it("gives no secret to a program that it starts, in its arguments or its environment", async () => {
+    const program = `#!/bin/sh\nprintf '%s\\n' "$@" > "${at("told")}"\nenv >> "${at("told")}"\n`;
+    await writeFile(at("systemctl"), program, { mode: 0o755 });
+    await writeFile(at("login.txt"), `-u a -p hunter2-one quay.io\n`);
+    const agent = startWith({ PATH: `${folder}:/usr/bin:/bin` }, "--restartEcs", "--once");
+    const commandLine = await readFile(`/proc/${agent.pid}/cmdline`, "utf8");
+    expect(await agent.ends).toEqual({ code: 0, signal: null });
+    const told = await readFile(at("told"), "utf8");
+    expect(told).toMatch(/^restart\necs\n/);
+    const auth = Buffer.from("a:hunter2-one").toString("base64");
+    for (const text of [told, commandLine]) {
+      for (const secret of ["hunter2", auth]) expect(text).not.toContain(secret);
+    }
   });
 
   it("keeps the files as the lines change, and says nothing secret on its page", async () => {

@@ -426,8 +426,9 @@ export function showDiscover(): void {
   const source = new EventSource("/v1/events");
   source.addEventListener("state", ({ data }) => {
     const state = JSON.parse(String(data)) as State;
-    // Another process counts from the start again.
-    if (latest !== undefined && latest.agent.startedAt !== state.agent.startedAt) landed = [];
+    // Another process counts from the start again; of one process the time differs by a clock's error.
+    const isOther = Math.abs((latest ?? state).agent.startedAt - state.agent.startedAt) > 0.1;
+    if (isOther) landed = [];
     latest = state;
     offset = Date.now() / 1000 - state.at;
     keep(state.changes);

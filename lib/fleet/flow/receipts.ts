@@ -31,8 +31,8 @@ const GATHER_MS = 50;
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
 /** What SQS would not delete after so many tries comes again, and is deleted then. */
 const TRIES = 5;
-/** For how long a message is hidden again. */
-const HIDE_SECONDS = 60;
+/** A message is hidden again for as long as the queue hides it at first, but no longer than this. */
+const MOST_HIDE_SECONDS = 60;
 
 /** Holds what was given out, hidden from others for as long as it is worked on, and deletes it when that is done. */
 export function receipts({
@@ -54,7 +54,8 @@ export function receipts({
   const hiddenAtMs = new Map<string, number>();
   let done: string[] = [];
   const bell = doorbell();
-  const renewMs = (Math.min(visibilitySeconds, HIDE_SECONDS) * 1_000) / 2;
+  const hideSeconds = Math.min(visibilitySeconds, MOST_HIDE_SECONDS);
+  const renewMs = (hideSeconds * 1_000) / 2;
 
   const drop = (receipt: string): void => {
     hiddenAtMs.delete(receipt);
@@ -96,7 +97,7 @@ export function receipts({
         nowMs - atMs >= renewMs ? [receipt] : [],
       );
       for (const piece of pieces(old)) {
-        await tryAgain(() => ports.hide(piece, HIDE_SECONDS));
+        await tryAgain(() => ports.hide(piece, hideSeconds));
         for (const receipt of piece) {
           if (hiddenAtMs.has(receipt)) hiddenAtMs.set(receipt, clock.now());
         }

@@ -23,12 +23,13 @@ export function recent<T>(
   return {
     recent: () => (last === undefined || leftMs() <= 0 ? madeNow() : last.value),
     newest() {
-      next ??= (async () => {
-        const waitMs = leftMs();
-        if (waitMs > 0) await clock.sleep(waitMs);
+      if (next !== undefined) return next;
+      const waitMs = leftMs();
+      if (waitMs <= 0) return madeNow();
+      next = clock.sleep(waitMs).then(() => {
         next = undefined;
         return madeNow();
-      })();
+      });
       return next;
     },
   };

@@ -117,7 +117,15 @@ describe("descriptions", () => {
     const { ecs } = one;
     expect(await ecs.describeInstances("prod", [instance(1), instance(900)])).toEqual(
       new Map([
-        [instance(1), { kind: "found", status: "ACTIVE", agentConnected: true }],
+        [
+          instance(1),
+          {
+            kind: "found",
+            status: "ACTIVE",
+            agentConnected: true,
+            ec2Instance: "i-0000000000000a001",
+          },
+        ],
         [instance(900), { kind: "missing" }],
       ]),
     );
