@@ -152,7 +152,7 @@ it(`killed ${KILLS} times in a row: the zone is right after each start, and no r
   // Written by the one that ends well, read by all that come after it: a start takes half as long.
   const env = { NODE_COMPILE_CACHE: join(lab.folder, "compiled") };
   const start = () => lab.agentByEnvironment(env);
-  await lab.agentByEnvironment({ ...env, ONCE: "true" }).exit();
+  await lab.agentByEnvironment({ ...env, ECS_DISCOVERY_ONCE: "true" }).exit();
   let agent = start();
   await agent.until(follows);
   await lab.follows();

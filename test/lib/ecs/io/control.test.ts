@@ -131,7 +131,10 @@ describe("descriptions", () => {
     );
     expect(await ecs.describeTasks("prod", [task(1), task(900)])).toEqual(
       new Map([
-        [task(1), { kind: "found", status: "RUNNING" }],
+        [
+          task(1),
+          { kind: "found", status: "RUNNING", instance: "0000000000000000000000000000a001" },
+        ],
         [task(900), { kind: "missing" }],
       ]),
     );
