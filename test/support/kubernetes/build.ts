@@ -101,9 +101,7 @@ export async function findGo(): Promise<string> {
     if ((await minorOf(go)) >= LEAST_GO) return go;
   }
   if (!isRootOnDebian()) {
-    throw new Error(
-      `these tests need Go 1.${LEAST_GO} or newer (https://go.dev/dl); those of the mode kube take KUBECONFIG of a cluster of yours instead`,
-    );
+    throw new Error(`these tests need Go 1.${LEAST_GO} or newer (https://go.dev/dl)`);
   }
   return toolchain();
 }
