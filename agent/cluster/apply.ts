@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   createInput,
@@ -16,6 +15,7 @@ import {
 } from "../../lib/cloud/task-definition.ts";
 import type { Problem } from "../../lib/cloud/variables.ts";
 import { causes, Fatal } from "../../lib/kit/failure.ts";
+import { createWhole } from "../../lib/kit/io/whole-file.ts";
 import { lookAtLoad, type Plan } from "./look.ts";
 import type { Session } from "./session.ts";
 import { applyStacks } from "./stacks.ts";
@@ -73,7 +73,7 @@ async function applyTemplates(session: Session, plan: Plan): Promise<void> {
   if (plan.newParams !== undefined) {
     const file = join(folder.path, `${SHARED_PARAMS}.params`);
     // One that somebody wrote meanwhile is theirs.
-    await writeFile(file, plan.newParams, { flag: "wx" });
+    await createWhole(file, plan.newParams);
     await session.say(`wrote ${SHARED_PARAMS}.params`);
   }
   const wanted = await wantedStacks(session);

@@ -8,7 +8,6 @@ import { observer } from "./load-observer.ts";
 import { containerLooks } from "./looks.ts";
 import { publish } from "./publish.ts";
 import { runOf } from "./run.ts";
-import { publishVia } from "./via.ts";
 
 /**
  * Keeps the zone equal to this host's labelled containers: events and the list of running containers mark ids, the pool
@@ -29,12 +28,14 @@ export async function discover(
   const host = await connect(run);
   const looks = containerLooks(run, host);
   const { events, doubts, resync } = follow(run, host, looks);
+  // The queue's client is loaded by those alone who hand their records to a writer.
+  const publishing = config.via === undefined ? publish : (await import("./via.ts")).publishVia;
   await together(stop, [
     events(),
     doubts(),
     resync(),
     looks.queue.run(),
-    (config.via === undefined ? publish : publishVia)(run, host, looks, () => done.abort()),
+    publishing(run, host, looks, () => done.abort()),
   ]);
   await looks.queue.drained();
   done.abort();
