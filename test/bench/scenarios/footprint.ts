@@ -102,11 +102,14 @@ async function agentMemory() {
     writer.failure,
   );
   const idleMb = await restingMb(writer.pid);
-  const id = stage.place();
+  let id = "";
   for (let n = 0; n < REQUESTS; n += 1) {
     const before = route53.requests.length;
-    if (n % 2 === 0) engine.start(id);
-    else engine.stop(id);
+    if (n % 2 === 0) {
+      // Each time another one: a container that comes and goes has to wait before its record is added again.
+      id = stage.place();
+      engine.start(id);
+    } else engine.stop(id);
     await until(
       "a change to be answered",
       () => route53.requests.length > before && route53.requests.at(-1)?.result === "ok",
