@@ -213,7 +213,8 @@ function startAgent(
     "discover",
     `--hostedZoneId=${ZONE.id}`,
     `--introspectionUrl=${host.ecs.url}`,
-    `--stateDir=${folder}`,
+    // A host's own: whatever journal else lies there is its former self's.
+    `--stateDir=${join(folder, host.instance)}`,
     // Two agents on one machine.
     "--statusAddress=127.0.0.1:0",
     // Where the status page is, it says as information.
