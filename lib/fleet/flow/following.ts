@@ -22,10 +22,18 @@ export function following(
   const leave: Following["leave"] = async (owner, one, why) => {
     owners.known.delete(owner);
     owners.unsure.delete(owner);
-    const records = one.keeper.published();
-    owners.bases.set(owner, { records, atMs: unixMs(), left: why === "left" });
+    const base = {
+      records: one.keeper.published(),
+      atMs: unixMs(),
+      left: why === "left",
+    };
+    owners.bases.set(owner, base);
     report({ kind: why, owner });
     await one.keeper.close();
+    // A request that was under way has landed since.
+    if (owners.bases.get(owner) === base) {
+      owners.bases.set(owner, { ...base, records: one.keeper.published() });
+    } else if (owners.known.has(owner)) owners.unsure.add(owner);
   };
 
   const landed = (owner: InstanceId, one: Known, stamp: Stamp): void => {
@@ -46,6 +54,8 @@ export function following(
       if (!isSettled || one.word.stamp !== stamp) continue;
       if (one.keeper.hold() !== undefined) break;
       if (guard.isStopped() && one.keeper.unwanted() > 0) break;
+      // Where the request under way was one for the same, the fence does not know of this word yet.
+      joint.stood(stamp.sentMs, true);
       landed(owner, one, stamp);
     }
     one.isFollowed = false;
@@ -64,7 +74,9 @@ export function following(
       if (hold !== undefined && heldBefore === undefined) {
         report({ kind: "held", owner, records: hold.keys.size, of: one.keeper.size() });
       }
-      if (hold !== undefined || one.keeper.pending() > 0) {
+      const isIdle = one.keeper.pending() === 0 && !one.keeper.isSending();
+      // A last word is done with only when the writer has looked once more.
+      if (hold !== undefined || !isIdle || word.set.leaves) {
         void follow(owner, one);
         return;
       }

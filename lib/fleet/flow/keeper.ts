@@ -20,6 +20,8 @@ export interface Keeper {
   hold(): Hold | undefined;
   /** How many changes are still to be made, what is refused included. */
   pending(): number;
+  /** A request is under way: what it adds or removes is not in `published` yet. */
+  isSending(): boolean;
   /** Of the owner's records, those that the newest set does not hold. */
   unwanted(): number;
   published(): ReadonlyMap<RecordKey, RecordSet>;
@@ -141,6 +143,7 @@ export function keeper(options: KeeperOptions): Keeper {
     },
     hold: () => hold,
     pending: () => life.writer.difference().length,
+    isSending: () => life.writer.standing().isSending,
     unwanted: () =>
       [...published().keys()].filter((key) => !set.records.has(key) && !set.keeps.has(key)).length,
     published,

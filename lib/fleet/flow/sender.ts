@@ -208,6 +208,7 @@ export function sender(options: SenderOptions): Sender {
     standing: () => ({
       published,
       waiting: difference().map((change) => ({ change })),
+      isSending: false,
       settledAtMs,
       overdueSinceMs: missingSinceMs,
       turnedAwaySinceMs: undefined,

@@ -11,6 +11,7 @@ interface Times {
   settledAtMs: number | undefined;
   /** Since when something could have been sent, and nothing was accepted. */
   overdueSinceMs: number | undefined;
+  isSending: boolean;
 }
 
 /** What a writer does next, one request at a time, and how it stands meanwhile. */
@@ -25,7 +26,7 @@ export function writerSteps<Cursor>(
 } {
   const { clock } = options;
   const { book, refused, requests } = parts;
-  const times: Times = { settledAtMs: undefined, overdueSinceMs: undefined };
+  const times: Times = { settledAtMs: undefined, overdueSinceMs: undefined, isSending: false };
   const acts = writerActs(options, parts, times);
   const tellFlapping = flappingTold(options, parts);
   let isSortingsTurn = true;
@@ -77,6 +78,7 @@ export function writerSteps<Cursor>(
           const held = refused.of(change);
           return { change, ...(held && { refused: held }) };
         }),
+        isSending: times.isSending,
         settledAtMs: times.settledAtMs,
         overdueSinceMs: isTurn ? sinceMs : undefined,
         turnedAwaySinceMs: requests.turnedAwaySinceMs(),
@@ -94,7 +96,7 @@ function writerActs<Cursor>(
   const { zone, report } = options;
   const { book, refused, requests } = parts;
 
-  const send = async (batch: readonly Change[]): Promise<Submission> => {
+  const submit = async (batch: readonly Change[]): Promise<Submission> => {
     await book.rememberDoubt(batch);
     try {
       requests.pace.sent();
@@ -115,6 +117,14 @@ function writerActs<Cursor>(
       throw error;
     } finally {
       await book.remember();
+    }
+  };
+  const send = async (batch: readonly Change[]): Promise<Submission> => {
+    times.isSending = true;
+    try {
+      return await submit(batch);
+    } finally {
+      times.isSending = false;
     }
   };
 

@@ -81,6 +81,7 @@ function bench() {
         standing: () => ({
           published,
           waiting,
+          isSending: false,
           settledAtMs: undefined,
           overdueSinceMs: undefined,
           turnedAwaySinceMs: undefined,
