@@ -41,6 +41,7 @@ const config: Config = {
   coverageProvider: "v8",
   // Two: most engine tests wait for Docker, and more at once would only wait for each other.
   maxWorkers: 2,
-  testTimeout: 60_000,
+  // Longer than any wait: a wait that gives up tells what it has seen.
+  testTimeout: 120_000,
 };
 export default config;

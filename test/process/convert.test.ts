@@ -219,5 +219,5 @@ describe("convert --cluster", () => {
     const { code, out, lines } = await convert(["--cluster=prod", "--service=shop"]);
     expect([code, out]).toEqual([1, ""]);
     expect(lines.join("\n")).toContain("ECS did not answer DescribeServices: see AWS_REGION");
-  }, 60_000);
+  });
 });

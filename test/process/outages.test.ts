@@ -81,7 +81,7 @@ it.concurrent("Route 53 takes every request and answers none for 45 s: the agent
   await lab.zone.until(recordsOf(stays, starts));
   expect(changesOf(lab, stays)).toHaveLength(1);
   expect(agent.ended).toBe(false);
-}, 120_000);
+}, 300_000);
 
 it.concurrent("Route 53 takes every request and answers none for longer than the patience: exit code 1 with the cause, and the restart repairs the zone", async () => {
   await using lab = await simulatedLab();
@@ -109,7 +109,7 @@ it.concurrent("Route 53 takes every request and answers none for longer than the
   lab.agent();
   await lab.zone.until(recordsOf(stays, starts));
   expect(changesOf(lab, stays)).toHaveLength(1);
-}, 120_000);
+}, 300_000);
 
 it.concurrent("the ECS agent restarts: what ends meanwhile is removed, what starts waits, and what serves is left alone", async () => {
   await using lab = await simulatedLab();

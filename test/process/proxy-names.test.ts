@@ -29,11 +29,11 @@ function shown(lab: ProxyLab, servername: string, ca?: string) {
 }
 
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  const untilMs = Date.now() + 30_000;
+  const untilMs = Date.now() + 90_000;
   for (;;) {
     const found = await look().catch(() => undefined);
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > untilMs) throw new Error("waited for 30 s, in vain");
+    if (Date.now() > untilMs) throw new Error("waited for 90 s, in vain");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

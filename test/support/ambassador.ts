@@ -18,7 +18,7 @@ export interface AmbassadorLab extends AsyncDisposable {
   polls(count: number): Promise<void>;
 }
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 90_000;
 
 export async function ambassadorLab(
   first: FleetState,

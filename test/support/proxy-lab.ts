@@ -41,7 +41,7 @@ export interface ProxyLab extends AsyncDisposable {
   /** A web server that says its name. */
   web(options: WebOptions): Promise<Docker.Container>;
   ask(host: string, path?: string, options?: AskOptions): Promise<Answer>;
-  /** The first answer that is wanted, asked for again and again. Rejects after 30 s with the last one. */
+  /** The first answer that is wanted, asked for again and again. Rejects after 90 s with the last one. */
   until(host: string, wanted: (answer: Answer) => boolean, options?: AskOptions): Promise<Answer>;
   /** What a command in the container writes to standard output. */
   output(name: string, command: readonly string[]): Promise<string>;
@@ -58,7 +58,7 @@ export interface AskOptions {
   readonly path?: string;
 }
 
-const WAIT_LIMIT_MS = 30_000;
+const WAIT_LIMIT_MS = 90_000;
 
 export async function proxyLab(): Promise<ProxyLab> {
   await haproxyProgram();

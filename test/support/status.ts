@@ -18,14 +18,14 @@ export interface AgentStatus {
   until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T>;
 }
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 90_000;
 const PAUSE_MS = 50;
 
 /** The status server of an agent that was started with `SERVED`, once it listens. */
 export async function statusOf(agent: AgentProcess): Promise<AgentStatus> {
   const { url } = await agent.until(({ url }) => url !== undefined);
   const get: AgentStatus["get"] = (path, options = {}) =>
-    request(`${String(url)}${path}`, { limitMs: 10_000, ...options });
+    request(`${String(url)}${path}`, { limitMs: 30_000, ...options });
   return {
     url: String(url),
     get,

@@ -565,7 +565,7 @@ export const route53StandIn = async (options: Route53StandInOptions): Promise<Ro
     },
     onLanded: (listener) => landed.add(listener),
     onRequest: (listener) => seen.add(listener),
-    async until(zoneId, condition, timeoutMs = 30_000) {
+    async until(zoneId, condition, timeoutMs = 90_000) {
       const hosted = hostedAs(zoneId);
       const { promise, resolve, reject } = Promise.withResolvers<readonly ZoneRecord[]>();
       const look = (): void => {
