@@ -179,6 +179,7 @@ function gated(edges: Edges, { call }: Gate): Edges {
       const store = edges.journal(name);
       return {
         read: () => call(() => store.read()),
+        isOurs: () => call(() => store.isOurs()),
         write: (text) => call(() => store.write(text)),
         remove: () => call(() => store.remove()),
       };

@@ -37,11 +37,21 @@ export function disk({
     const untilMs = stale.get(name) ?? UNMET;
     return untilMs !== UNMET && untilMs > clock.now();
   };
-  const put = (name: string, text: string | undefined): void =>
-    void files.set(name, [...(files.get(name) ?? []), text].slice(-8));
-
-  return {
-    store: (name) => ({
+  /** As one file differs from the next in its place. */
+  let file = 0;
+  const newest = new Map<string, number>();
+  const put = (name: string, text: string | undefined): void => {
+    files.set(name, [...(files.get(name) ?? []), text].slice(-8));
+    file += 1;
+    newest.set(name, file);
+  };
+  const storeOf = (name: string): JournalStore => {
+    let ours: number | undefined;
+    return {
+      async isOurs() {
+        await clock.sleep(1);
+        return ours !== undefined && newest.get(name) === ours;
+      },
       async read() {
         await clock.sleep(1);
         if (stale.has(name)) stale.set(name, clock.now() + MET_MS);
@@ -55,6 +65,7 @@ export function disk({
         if (fault === "journal: read-only") throw new Error("EROFS: read-only file system");
         stale.delete(name);
         put(name, text);
+        ours = newest.get(name);
       },
       async remove() {
         const fault = faults.befall(["journal: read-only"], host);
@@ -67,7 +78,11 @@ export function disk({
         stale.delete(name);
         put(name, undefined);
       },
-    }),
+    };
+  };
+
+  return {
+    store: storeOf,
     async names() {
       await clock.sleep(1);
       return [...files].flatMap(([name, texts]) => (texts.at(-1) === undefined ? [] : name));
@@ -76,7 +91,11 @@ export function disk({
       for (const name of files.keys()) put(name, text);
     },
     forget(writes) {
-      for (const [name, texts] of files) files.set(name, texts.slice(0, -writes));
+      for (const [name, texts] of files) {
+        files.set(name, texts.slice(0, -writes));
+        file += 1;
+        newest.set(name, file);
+      }
     },
   };
 }

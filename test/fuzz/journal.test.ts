@@ -85,7 +85,12 @@ test(
       fc.asyncProperty(strange, async (bytes) => {
         const keeper = journalKeeper({
           scope,
-          store: { read: async () => bytes, write: async () => {}, remove: async () => {} },
+          store: {
+            read: async () => bytes,
+            isOurs: async () => false,
+            write: async () => {},
+            remove: async () => {},
+          },
           clock: fakeClock(),
           random: () => 0.5,
           stop: new AbortController().signal,

@@ -15,6 +15,8 @@ const STEP_MS = 2_000;
 /** The file that holds it; every function rejects when the file system refuses. */
 export interface JournalStore {
   read(): Promise<string | undefined>;
+  /** True while it is the file that was written here last. Never rejects. */
+  isOurs(): Promise<boolean>;
   /** Once the signal has aborted, the text takes no effect any more, as far as that is still in anybody's hand. */
   write(text: string, signal?: AbortSignal): Promise<void>;
   remove(): Promise<void>;
@@ -155,6 +157,8 @@ function markedFile({
   return {
     /** What the file holds, unless it is this agent's own last text. Takes the journal over if nobody newer has it. */
     async look(): Promise<Journal | undefined> {
+      // Nobody has to read what this agent has written itself.
+      if (last !== undefined && (await store.isOurs())) return undefined;
       const text = await store.read().catch(() => undefined);
       if (text === undefined || text !== last) last = undefined;
       const found = text === undefined || text === last ? undefined : parseJournal(text, scope);

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import {
   access,
   constants,
   type FileHandle,
+  lstat,
   open,
   readdir,
   readFile,
@@ -17,6 +19,8 @@ import { makeFolder } from "../../kit/io/folder.ts";
 export interface JournalFile {
   /** Its text; undefined when there is none. Rejects for what is no regular file, or larger than any journal. */
   read(): Promise<string | undefined>;
+  /** True while it is the very file that was written here last: nobody else has put another in its place, or into it. Never rejects. */
+  isOurs(): Promise<boolean>;
   /** Replaces it whole: a reader sees the old text or the new one. Not once the signal has aborted. */
   write(text: string, signal?: AbortSignal): Promise<void>;
   remove(): Promise<void>;
@@ -33,7 +37,23 @@ const CUT_SHORT_MS = 60_000;
  */
 export function journalFile(folder: string, name: string): JournalFile {
   const path = join(folder, name);
+  let ours: string | undefined;
+  const openNew = async (next: string): Promise<FileHandle> => {
+    // wx: never into something that is there.
+    try {
+      return await open(next, "wx", 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      await makeFolder(folder);
+      return open(next, "wx", 0o600);
+    }
+  };
   return {
+    async isOurs() {
+      if (ours === undefined) return false;
+      const there = await lstat(path, { bigint: true }).catch(() => undefined);
+      return there !== undefined && identityOf(there) === ours;
+    },
     async read() {
       await removeCutShort(folder, name);
       let file: FileHandle;
@@ -55,18 +75,19 @@ export function journalFile(folder: string, name: string): JournalFile {
       }
     },
     async write(text, signal) {
-      await makeFolder(folder);
       const next = `${path}.${randomBytes(16).toString("hex")}.new`;
       try {
-        // wx: never into something that is there.
-        const file = await open(next, "wx", 0o600);
+        const file = await openNew(next);
+        let identity: string;
         try {
           await file.writeFile(text);
+          identity = identityOf(await file.stat({ bigint: true }));
         } finally {
           await file.close();
         }
         signal?.throwIfAborted();
         await rename(next, path);
+        ours = identity;
       } catch (error) {
         await rm(next, { force: true });
         throw error;
@@ -77,6 +98,10 @@ export function journalFile(folder: string, name: string): JournalFile {
     },
   };
 }
+
+/** Tells one written file from any other, and from itself once it is written into. */
+const identityOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string =>
+  [dev, ino, size, mtimeNs].join(" ");
 
 /** The names of all files in the folder; none where it can't be read. */
 export const namesIn = (folder: string): Promise<readonly string[]> =>

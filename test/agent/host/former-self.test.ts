@@ -54,6 +54,7 @@ async function start(
       journalNames: async () => [...files.keys()],
       journal: (name) => ({
         read: async () => files.get(name),
+        isOurs: async () => false,
         write: async (text) => void files.set(name, text),
         remove: async () => void files.delete(name),
       }),

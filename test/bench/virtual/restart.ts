@@ -41,6 +41,7 @@ export async function firstMinute({
     journalKeeper({
       store: {
         read: async () => file,
+        isOurs: async () => false,
         write: async (text) => {
           file = text;
         },

@@ -35,6 +35,7 @@ function disk() {
       random: () => chance,
       store: {
         read: async () => state.text,
+        isOurs: async () => false,
         async write(text) {
           if (!state.canWrite || (state.isFull && state.text !== undefined))
             return refuse("ENOSPC");

@@ -36,6 +36,23 @@ describe("the journal's file", () => {
     expect(await file.read()).toBeUndefined();
   });
 
+  it("is ours until somebody else puts another in its place, or into it", async () => {
+    const [file, other] = [journalFile(folder, NAME), journalFile(folder, NAME)];
+    expect(await file.isOurs()).toBe(false);
+    await file.write(TEXT);
+    expect(await file.isOurs()).toBe(true);
+    expect(await other.isOurs()).toBe(false);
+    await other.write(TEXT);
+    expect(await file.isOurs()).toBe(false);
+    await file.write(TEXT);
+    expect(await file.isOurs()).toBe(true);
+    await writeFile(path(), `${TEXT}more`);
+    expect(await file.isOurs()).toBe(false);
+    await file.write(TEXT);
+    await file.remove();
+    expect(await file.isOurs()).toBe(false);
+  });
+
   it("can't be written where no folder can be made, and says so", async () => {
     const file = journalFile("/proc/none/state", NAME);
     await expect(file.write(TEXT)).rejects.toMatchObject({ code: "ENOENT", syscall: "mkdir" });
