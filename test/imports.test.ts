@@ -313,7 +313,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   "agent/discover/page/client.ts": SENT_AS_TEXT,
   "lib/standins/docker/engine.ts": "the engine's API, path by path",
   "lib/standins/docker/state.ts": "the engine's containers",
-  "lib/standins/route53/rules.ts": "Route 53's rules with their sources",
   "lib/standins/route53/server.ts": "Route 53's API, path by path",
 };
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
