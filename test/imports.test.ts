@@ -311,10 +311,6 @@ const SENT_AS_TEXT =
   "it is sent to the browser as its own source text, so it can call nothing outside of itself";
 const LONG_FILES: Readonly<Record<string, string>> = {
   "agent/discover/page/client.ts": SENT_AS_TEXT,
-  "lib/standins/docker/engine.ts": "the engine's API, path by path",
-  "lib/standins/docker/state.ts": "the engine's containers",
-  "lib/standins/route53/rules.ts": "Route 53's rules with their sources",
-  "lib/standins/route53/server.ts": "Route 53's API, path by path",
 };
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "agent/writer/mode.ts": "the wiring",
@@ -328,7 +324,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "lib/fleet/flow/sender.ts": "one closure over what was sent",
   "lib/fleet/flow/zone-fleet.ts": "one closure over the owners",
   "lib/sqs/io/queue.ts": "the queue's calls",
-  "lib/standins/sqs/server.ts": "one server",
   "agent/doctor/mode.ts": "the wiring",
   "agent/discover/page/client.ts": SENT_AS_TEXT,
   "agent/page/mode-page-client.ts": SENT_AS_TEXT,
@@ -337,10 +332,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "lib/discovery/endpoint.ts": "a truth table",
   "lib/docker/io/engine.ts": "the engine's calls",
   "lib/kit/flow/work-queue.ts": "one closure over the sets that carry the promise",
-  "lib/standins/dns/server.ts": "one server",
-  "lib/standins/docker/engine.ts": "the engine's API, path by path",
-  "lib/standins/ecs/introspection.ts": "one server",
-  "lib/standins/route53/server.ts": "Route 53's API, path by path",
 };
 const FULL_FOLDERS: Readonly<Record<string, string>> = {
   "lib/fleet/flow": "the hosts' half and the writer's",

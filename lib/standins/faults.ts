@@ -7,29 +7,34 @@ export interface Fault<Kind> {
   readonly kind: Kind;
 }
 
-/** True for the faults of a request for this path and query. */
+/** Tells the faults that fit a request for this path and query. */
 export const fitsPath =
   (target: string) =>
   ({ path }: Pick<Fault<unknown>, "path">): boolean =>
     path === undefined || target.search(path) >= 0;
 
-/** The faults of one stand-in: of those that fit a request, the first that is left is used up. */
-export function faultList<One extends { readonly times?: number }>() {
-  let faults: { readonly fault: One; left: number }[] = [];
+/**
+ * The faults of one stand-in, in the order in which they were added. A fault that names no `times` happens `times` times:
+ * for ever unless the stand-in says otherwise. One that has happened as often as it was to is forgotten.
+ */
+export function faultList<One extends { readonly times?: number }>({
+  times = Number.POSITIVE_INFINITY,
+}: {
+  readonly times?: number;
+} = {}) {
+  const faults = new Set<{ readonly fault: One; left: number }>();
   return {
-    add: (fault: One): void =>
-      void faults.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY }),
-    clear: (): void => {
-      faults = [];
-    },
-    /** What goes wrong with a request that such faults fit. */
+    add: (fault: One): void => void faults.add({ fault, left: fault.times ?? times }),
+    clear: (): void => faults.clear(),
+    /** The first fault that fits a request, used once; undefined where the request goes well. */
     next(fits: (fault: One) => boolean): One | undefined {
-      const found = faults.find(({ fault, left }) => left > 0 && fits(fault));
-      if (found !== undefined) found.left -= 1;
-      return found?.fault;
+      for (const one of faults) {
+        if (!fits(one.fault)) continue;
+        one.left -= 1;
+        if (one.left <= 0) faults.delete(one);
+        return one.fault;
+      }
+      return undefined;
     },
   };
 }
-
-/** How many requests a stand-in remembers at the least: a demo runs for weeks. */
-export const MOST_REQUESTS = 50_000;

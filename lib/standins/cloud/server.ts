@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { httpStandIn } from "../http-stand-in.ts";
+import { requestLog } from "../request-log.ts";
 import { type Answer, type Input, ok, refused } from "./answer.ts";
 import { ecsAccount } from "./ecs.ts";
 import { stackAccount } from "./stacks.ts";
@@ -17,12 +18,11 @@ export interface CloudStandIn {
   readonly ecs: ReturnType<typeof ecsAccount>;
   readonly cloudFormation: ReturnType<typeof stackAccount>;
   readonly fileSystems: ReadonlyMap<string, unknown>;
-  /** The operations asked for, in order of arrival; the latest ten thousand. */
+  /** The operations asked for, in order of arrival; the oldest are forgotten. */
   readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
-const MOST_REQUESTS = 10_000;
 const CFN = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
 
 /**
@@ -47,11 +47,7 @@ export async function cloudStandIn(options: CloudOptions = {}): Promise<CloudSta
     },
     { stackMs },
   );
-  const requests: string[] = [];
-  const heard = (operation: string): void => {
-    requests.push(operation);
-    if (requests.length > MOST_REQUESTS) requests.shift();
-  };
+  const { requests, note } = requestLog<string>();
 
   const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(message);
@@ -59,7 +55,7 @@ export async function cloudStandIn(options: CloudOptions = {}): Promise<CloudSta
       /Credential=[^/]*\/\d+\/[^/]+\/([^/]+)\//.exec(message.headers.authorization ?? "") ?? [];
     const target = String(message.headers["x-amz-target"] ?? "").replace(/^.*\./, "");
     if (service === "ecs" || service === "tagging") {
-      heard(target);
+      note(target);
       const input = JSON.parse(body) as Input;
       return sendJson(
         response,
@@ -68,7 +64,7 @@ export async function cloudStandIn(options: CloudOptions = {}): Promise<CloudSta
     }
     if (service === "elasticfilesystem") {
       const id = /file-systems\/(fs-[0-9a-f]+)$/.exec(message.url ?? "")?.[1];
-      heard(id === undefined ? "DescribeFileSystems" : "DeleteFileSystem");
+      note(id === undefined ? "DescribeFileSystems" : "DeleteFileSystem");
       if (id !== undefined) fileSystems.delete(id);
       const all = [...fileSystems].map(([FileSystemId, tags]) => ({
         FileSystemId,
@@ -78,26 +74,15 @@ export async function cloudStandIn(options: CloudOptions = {}): Promise<CloudSta
     }
     const input = Object.fromEntries(new URLSearchParams(body));
     const operation = input["Action"] ?? "";
-    heard(operation);
+    note(operation);
     if (service === "ec2") return sendXml(response, ec2(operation, keys), operation, "");
     if (service === "cloudformation") {
       return sendXml(response, cloudFormation.answer(operation, input), operation, CFN);
     }
     return sendJson(response, refused("UnknownOperationException", `no rules for ${service}`));
   };
-  const server = createServer((message, response) => {
-    serve(message, response).catch(() => response.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    ...{ ecs, cloudFormation, fileSystems, requests },
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  const { url, close } = await httpStandIn({ serve });
+  return { url, ecs, cloudFormation, fileSystems, requests, close };
 }
 
 function tagged(operation: string, input: Input, ecs: ReturnType<typeof ecsAccount>): Answer {

@@ -1,10 +1,18 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
-import dnsPacket, { type Answer as PacketAnswer } from "dns-packet";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Random } from "../../kit/flow/clock.ts";
 import type { ZoneRecord } from "../route53/rules.ts";
-import { type Answer, answerQuestion, indexZone, type Resource, type ZoneIndex } from "./answer.ts";
+import { answerQuestion, indexZone, type ZoneIndex } from "./answer.ts";
+import {
+  encode,
+  fitted,
+  maxUdpBytes,
+  noRecords,
+  parseQuery,
+  plainUdpBytes,
+  zoneForm,
+} from "./packet.ts";
 
 export interface DnsServerOptions {
   /** Asked for each query; the same `records` array means the same zone. */
@@ -25,190 +33,6 @@ export interface DnsServer {
   readonly port: number;
   close(): Promise<void>;
 }
-
-const headerBytes = 12;
-const plainUdpBytes = 512;
-/** [DG:DNSBehavior] */
-const maxUdpBytes = 4096;
-const rcodes = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
-type Rcode = keyof typeof rcodes;
-
-const noRecords: Omit<Answer, "rcode" | "authoritative"> = {
-  answers: [],
-  authorities: [],
-  additionals: [],
-};
-
-/** A decoded name in zone form. A dot inside a label is lost here: the codec does not tell it from a separator. */
-const zoneForm = (name: string): string => {
-  const escaped = [...Buffer.from(name === "." ? "" : name.toLowerCase())]
-    .map((byte) => {
-      const character = String.fromCharCode(byte);
-      return /^[a-z0-9_.-]$/.test(character) ? character : `\\${byte.toString(8).padStart(3, "0")}`;
-    })
-    .join("");
-  return `${escaped}.`;
-};
-
-/** Throws for what the codec would garble: a dot inside a label, and bytes outside ASCII. */
-const wireForm = (name: string): string =>
-  name.replace(/\.$/, "").replace(/\\([0-7]{3})/g, (written, octal: string) => {
-    const byte = Number.parseInt(octal, 8);
-    if (byte === 0x2e || byte > 0x7f) throw new Error(`expected a plain name, got ${written}`);
-    return String.fromCharCode(byte);
-  });
-
-const textStrings = (value: string): Buffer[] =>
-  (value.match(/"(?:[^"\\]|\\.)*"/g) ?? []).map((quoted) =>
-    Buffer.from(
-      quoted
-        .slice(1, -1)
-        .replace(/\\(?:([0-3][0-7]{2})|(.))/g, (_, octal: string | undefined, plain: string) =>
-          octal === undefined ? plain : String.fromCharCode(Number.parseInt(octal, 8)),
-        ),
-      "latin1",
-    ),
-  );
-
-const packetAnswer = ({ name, type, ttlSeconds, value }: Resource): PacketAnswer => {
-  const base = { name: wireForm(name), ttl: ttlSeconds };
-  const fields = value.split(/[ \t]+/);
-  const numbers = fields.map(Number);
-  switch (type) {
-    case "A":
-    case "AAAA":
-      return { ...base, type, data: value };
-    case "CNAME":
-    case "NS":
-      return { ...base, type, data: wireForm(value) };
-    case "SRV": {
-      const [priority, weight, port = 0] = numbers;
-      return { ...base, type, data: { priority, weight, port, target: wireForm(fields[3] ?? "") } };
-    }
-    case "SOA": {
-      const [, , serial, refresh, retry, expire, minimum] = numbers;
-      const [mname = "", rname = ""] = fields.map(wireForm);
-      return {
-        ...base,
-        type,
-        data: { mname, rname, serial, refresh, retry, expire, minimum },
-      };
-    }
-    case "TXT":
-      return { ...base, type, data: textStrings(value) };
-    default:
-      throw new Error(`expected a type the zone rules know, got ${type}`);
-  }
-};
-
-interface Question {
-  readonly name: string;
-  readonly type: string;
-}
-
-interface Query {
-  readonly header: Buffer;
-  /** The question as it was sent, echoed to the byte; empty when it could not be read. */
-  readonly question: Buffer;
-  /** Absent when the client does not speak EDNS0. */
-  readonly udpBytes?: number;
-  readonly ednsVersion: number;
-  /** A question, or the code that answers its absence. */
-  readonly asked: Question | Rcode;
-}
-
-const formatError = (packet: Buffer): Query => ({
-  header: packet.subarray(0, headerBytes),
-  question: Buffer.alloc(0),
-  ednsVersion: 0,
-  asked: "FORMERR",
-});
-
-/** Undefined for what deserves no answer at all: too short for a header, or itself an answer. */
-const parseQuery = (packet: Buffer): Query | undefined => {
-  if (packet.length < headerBytes || packet.readUInt16BE(2) & 0x8000) return undefined;
-  // Checked first: the codec would make room for as many records as the counts claim.
-  const records = [6, 8, 10].map((at) => packet.readUInt16BE(at));
-  if (packet.readUInt16BE(4) !== 1 || records.some((count) => count > 2)) {
-    return formatError(packet);
-  }
-  try {
-    const { questions = [], additionals = [] } = dnsPacket.decode(packet);
-    const [question] = questions;
-    const options = additionals.filter((record) => record.type === "OPT");
-    if (question === undefined || options.length > 1) return formatError(packet);
-    let end = headerBytes;
-    while (packet[end] !== 0) {
-      // The codec follows a pointer into the header; no question has reason for one.
-      const length = packet[end] ?? 0xff;
-      if (length > 63) return formatError(packet);
-      end += length + 1;
-    }
-    const option = options[0] as { udpPayloadSize?: number; ednsVersion?: number } | undefined;
-    const query = {
-      header: packet.subarray(0, headerBytes),
-      question: packet.subarray(headerBytes, end + 5),
-      ednsVersion: option?.ednsVersion ?? 0,
-      ...(option === undefined ? {} : { udpBytes: option.udpPayloadSize ?? plainUdpBytes }),
-    };
-    const opcode = (packet.readUInt16BE(2) >> 11) & 0xf;
-    if (opcode !== 0) return { ...query, asked: "NOTIMP" };
-    const { name, type } = question;
-    if (question.class !== "IN" || type === "AXFR" || type === "IXFR") {
-      return { ...query, asked: "REFUSED" };
-    }
-    return { ...query, asked: { name: zoneForm(name), type: String(type) } };
-  } catch {
-    return formatError(packet);
-  }
-};
-
-const encode = (
-  query: Query,
-  answer: Omit<Answer, "rcode">,
-  rcode: Rcode,
-  cut: boolean,
-): Buffer => {
-  const asked = query.header.readUInt16BE(2);
-  const opcodeAndRecursion = asked & 0x7900;
-  const badVersion = query.ednsVersion !== 0;
-  const option = {
-    type: "OPT" as const,
-    name: ".",
-    udpPayloadSize: maxUdpBytes,
-    extendedRcode: badVersion ? 1 : 0,
-    ednsVersion: 0,
-    flags: 0,
-    flag_do: false,
-    options: [],
-  };
-  const body = dnsPacket.encode({
-    type: "response",
-    id: query.header.readUInt16BE(0),
-    flags:
-      opcodeAndRecursion |
-      (answer.authoritative ? dnsPacket.AUTHORITATIVE_ANSWER : 0) |
-      (cut ? dnsPacket.TRUNCATED_RESPONSE : 0) |
-      rcodes[rcode],
-    answers: answer.answers.map(packetAnswer),
-    authorities: answer.authorities.map(packetAnswer),
-    additionals: [
-      ...answer.additionals.map(packetAnswer),
-      ...(query.udpBytes === undefined ? [] : [option]),
-    ],
-  });
-  body.writeUInt16BE(query.question.length > 0 ? 1 : 0, 4);
-  return Buffer.concat([body.subarray(0, headerBytes), query.question, body.subarray(headerBytes)]);
-};
-
-/** The whole answer; over UDP without its additional records, or cut short, when it would not fit. */
-const fitted = (query: Query, answer: Answer, limitBytes: number): Buffer => {
-  const whole = encode(query, answer, answer.rcode, false);
-  if (whole.length <= limitBytes) return whole;
-  const bare = encode(query, { ...answer, additionals: [] }, answer.rcode, false);
-  if (bare.length <= limitBytes) return bare;
-  return encode(query, { ...noRecords, authoritative: answer.authoritative }, answer.rcode, true);
-};
 
 /**
  * An authoritative DNS server over the zones as they are at each query: UDP and TCP on one port. Answers what it can
@@ -250,44 +74,13 @@ export const dnsServer = async (options: DnsServerOptions): Promise<DnsServer> =
     // A client that is gone is its own affair.
     if (answer !== undefined) udp.send(answer, from.port, from.address, () => {});
   });
-
   const connections = new Set<Socket>();
   const tcp = createServer((connection) => {
     connections.add(connection);
     connection.on("close", () => connections.delete(connection));
-    connection.on("error", () => connection.destroy());
-    let received = Buffer.alloc(0);
-    connection.on("data", (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
-        const end = 2 + received.readUInt16BE(0);
-        const answer = reply(received.subarray(2, end), false);
-        received = received.subarray(end);
-        if (answer === undefined) return connection.destroy();
-        const length = Buffer.alloc(2);
-        length.writeUInt16BE(answer.length);
-        connection.write(Buffer.concat([length, answer]));
-      }
-      return undefined;
-    });
+    answerEach(connection, (packet) => reply(packet, false));
   });
-
-  // TCP chooses the port; UDP has to get the same one, so a port that is taken there is given back.
-  const bind = async (attemptsLeft: number): Promise<number> => {
-    tcp.listen(options.port ?? 0, address);
-    await once(tcp, "listening");
-    const { port } = tcp.address() as AddressInfo;
-    try {
-      udp.bind(port, address);
-      await once(udp, "listening");
-      return port;
-    } catch (error) {
-      await new Promise((resolve) => tcp.close(resolve));
-      if ((options.port ?? 0) !== 0 || attemptsLeft === 0) throw error;
-      return await bind(attemptsLeft - 1);
-    }
-  };
-  const port = await bind(10);
+  const port = await bindBoth(udp, tcp, { address, port: options.port ?? 0 });
   udp.on("error", () => {});
 
   return {
@@ -302,3 +95,46 @@ export const dnsServer = async (options: DnsServerOptions): Promise<DnsServer> =
     },
   };
 };
+
+/** Answers the queries of one TCP connection, each after its length (RFC 1035, 4.2.2), until one deserves no answer. */
+function answerEach(connection: Socket, reply: (packet: Buffer) => Buffer | undefined): void {
+  connection.on("error", () => connection.destroy());
+  let received = Buffer.alloc(0);
+  connection.on("data", (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+      const end = 2 + received.readUInt16BE(0);
+      const answer = reply(received.subarray(2, end));
+      received = received.subarray(end);
+      if (answer === undefined) {
+        connection.destroy();
+        return;
+      }
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(answer.length);
+      connection.write(Buffer.concat([length, answer]));
+    }
+  });
+}
+
+/** TCP chooses the port, and UDP has to get the same one: a port that is taken there is given back, some times over. */
+async function bindBoth(
+  udp: UdpSocket,
+  tcp: Server,
+  wanted: { readonly address: string; readonly port: number },
+  attemptsLeft = 10,
+): Promise<number> {
+  const { address } = wanted;
+  tcp.listen(wanted.port, address);
+  await once(tcp, "listening");
+  const { port } = tcp.address() as AddressInfo;
+  try {
+    udp.bind(port, address);
+    await once(udp, "listening");
+    return port;
+  } catch (error) {
+    await new Promise((resolve) => tcp.close(resolve));
+    if (wanted.port !== 0 || attemptsLeft === 0) throw error;
+    return await bindBoth(udp, tcp, wanted, attemptsLeft - 1);
+  }
+}

@@ -1,8 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
-import { latest } from "../../kit/latest.ts";
-import { faultList, MOST_REQUESTS } from "../faults.ts";
+import { faultList } from "../faults.ts";
+import { httpStandIn, requestId } from "../http-stand-in.ts";
+import { requestLog } from "../request-log.ts";
 import {
   answerTo,
   type ControlState,
@@ -64,8 +64,7 @@ export const denied = (operation: Operation): EcsError => ({
  * X-Amz-Target, with the rules of `ecs-control-rules.ts`. `state` is asked at each request.
  */
 export async function ecsControlStandIn(state: () => ControlState): Promise<EcsControlStandIn> {
-  const requests = latest<ControlRequest>(MOST_REQUESTS);
-  const listeners: ((request: ControlRequest) => void)[] = [];
+  const log = requestLog<ControlRequest>();
   const faults = faultList<ControlFault>();
 
   const fits =
@@ -82,11 +81,10 @@ export async function ecsControlStandIn(state: () => ControlState): Promise<EcsC
     const fault = faults.next(fits({ operation, ...asked }));
     const judged = fault === undefined ? answer : { ok: false as const, error: fault.error };
     const request = { operation, ...asked, result: judged.ok ? "ok" : judged.error.code };
-    requests.add(request);
-    for (const listener of listeners) listener(request);
+    log.note(request);
     response.writeHead(judged.ok ? 200 : judged.error.status, {
       "content-type": "application/x-amz-json-1.1",
-      "x-amzn-requestid": `00000000-0000-4000-8000-${String(requests.count()).padStart(12, "0")}`,
+      "x-amzn-requestid": requestId(log.count()),
     });
     // The protocol's form of an error (Smithy, AWS JSON 1.1: `__type`, and the text as `message`).
     response.end(
@@ -96,28 +94,14 @@ export async function ecsControlStandIn(state: () => ControlState): Promise<EcsC
     );
   };
 
-  const server = createServer((message, response) => {
-    serve(message, response).catch((error: unknown) => {
-      // A defect here, or in the state that a test gave, must be seen.
-      response.writeHead(500).end(String(error));
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { url, close } = await httpStandIn({ serve });
 
   return {
-    url: `http://127.0.0.1:${port}`,
-    requests: requests.items,
+    url,
+    requests: log.requests,
     fail: faults.add,
     clearFaults: faults.clear,
-    onRequest: (listener) => void listeners.push(listener),
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    onRequest: (listener) => void log.onRequest(listener),
+    close,
   };
 }

@@ -1,8 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { posix } from "node:path";
 import { type Clock, systemClock } from "../../kit/flow/clock.ts";
-import { latest } from "../../kit/latest.ts";
-import { type Fault, faultList, fitsPath, MOST_REQUESTS } from "../faults.ts";
+import { type Fault, faultList, fitsPath } from "../faults.ts";
+import { httpStandIn } from "../http-stand-in.ts";
+import { listeners } from "../listeners.ts";
+import { requestLog } from "../request-log.ts";
 import type {
   IntrospectionMetadata,
   IntrospectionTask,
@@ -112,9 +114,51 @@ const tasksAnswer = (tasks: readonly IntrospectionTask[], query: URLSearchParams
   return json(200, { Tasks: tasks } satisfies IntrospectionTasks);
 };
 
-/** Listens once resolved. Raises the listen error, such as EADDRINUSE. */
+/** The method plays no part: the agent answers them all alike. */
+const answerTo = async (
+  target: string,
+  metadata: () => IntrospectionMetadata,
+  tasks: EcsAgentOptions["tasks"],
+): Promise<Answer> => {
+  const at = target.indexOf("?");
+  const path = at === -1 ? target : target.slice(0, at);
+  const search = at === -1 ? "" : target.slice(at);
+  const clean = posix.normalize(path);
+  if (clean !== path) {
+    const headers = { Location: `${clean}${search}` };
+    return { status: 301, type: "text/html; charset=utf-8", body: "", headers };
+  }
+  switch (path) {
+    case "/v1/metadata":
+      return json(200, metadata());
+    case "/v1/tasks":
+      try {
+        return tasksAnswer(await tasks(), new URLSearchParams(search));
+      } catch {
+        const headers = { Connection: "close" };
+        return { status: 500, type: "text/plain", body: "", headers };
+      }
+    case "/license":
+      return plain("Apache-2.0");
+    default:
+      return commands;
+  }
+};
+
+const send = (response: ServerResponse, { status, type, body, headers }: Answer): void => {
+  // Named here, "keep-alive" comes without the hint how long: the agent gives none.
+  response.writeHead(status, {
+    Connection: response.shouldKeepAlive ? "keep-alive" : "close",
+    "Content-Type": type,
+    "Content-Length": Buffer.byteLength(body),
+    ...headers,
+  });
+  response.end(body);
+};
+
+/** Listens once resolved. Rejects with the listen error, such as EADDRINUSE. */
 export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandIn> => {
-  const { cluster = "default", clock = systemClock, latencyMs = 0 } = options;
+  const { cluster = "default", clock = systemClock, latencyMs = 0, tasks } = options;
   const { host = "127.0.0.1", port = 0 } = options;
   let registeredAs =
     options.containerInstanceArn === undefined
@@ -125,115 +169,46 @@ export const ecsAgent = async (options: EcsAgentOptions): Promise<EcsAgentStandI
     ContainerInstanceArn: registeredAs,
     Version: options.version ?? "Amazon ECS Agent - v1.105.1 (*a8b3e7d3)",
   });
-  const requests = latest<EcsAgentRequest>(MOST_REQUESTS);
-  const listeners = new Set<(path: string) => void>();
+  const log = requestLog<EcsAgentRequest>();
+  const arrivals = listeners<[path: string]>();
   const faults = faultList<EcsAgentFault>();
-  let closing = new AbortController();
 
-  /** The method plays no part: the agent answers them all alike. */
-  const answer = async (target: string): Promise<Answer> => {
-    const at = target.indexOf("?");
-    const path = at === -1 ? target : target.slice(0, at);
-    const search = at === -1 ? "" : target.slice(at);
-    const clean = posix.normalize(path);
-    if (clean !== path) {
-      const headers = { Location: `${clean}${search}` };
-      return { status: 301, type: "text/html; charset=utf-8", body: "", headers };
-    }
-    switch (path) {
-      case "/v1/metadata":
-        return json(200, metadata());
-      case "/v1/tasks":
-        try {
-          return tasksAnswer(await options.tasks(), new URLSearchParams(search));
-        } catch {
-          const headers = { Connection: "close" };
-          return { status: 500, type: "text/plain", body: "", headers };
-        }
-      case "/license":
-        return plain("Apache-2.0");
-      default:
-        return commands;
-    }
-  };
-
-  const record = (request: IncomingMessage, status: number): void => {
-    const { method = "", url: path = "" } = request;
-    requests.add({ method, path, status, at: clock.now() });
-  };
-
-  const send = (response: ServerResponse, { status, type, body, headers }: Answer): void => {
-    // Named here, "keep-alive" comes without the hint how long: the agent gives none.
-    response.writeHead(status, {
-      Connection: response.shouldKeepAlive ? "keep-alive" : "close",
-      "Content-Type": type,
-      "Content-Length": Buffer.byteLength(body),
-      ...headers,
-    });
-    response.end(body);
-  };
-
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const target = request.url ?? "/";
-    for (const listener of [...listeners]) listener(target);
-    const kind = faults.next(fitsPath(target))?.kind;
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method = "", url: path = "/" } = request;
+    const judged = (status: number): void => log.note({ method, path, status, at: clock.now() });
+    arrivals.tell(path);
+    const kind = faults.next(fitsPath(path))?.kind;
     if (kind === "hang" || kind === "reset") {
-      record(request, 0);
+      judged(0);
       if (kind === "reset") request.socket.resetAndDestroy();
       return;
     }
-    if (latencyMs > 0) await clock.sleep(latencyMs, closing.signal);
-    const given =
+    if (latencyMs > 0) await clock.sleep(latencyMs, http.closing());
+    const answer =
       kind === undefined
-        ? await answer(target)
+        ? await answerTo(path, metadata, tasks)
         : { status: kind.status, type: "application/json", body: kind.body };
-    record(request, given.status);
-    send(response, given);
+    judged(answer.status);
+    send(response, answer);
   };
 
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => response.destroy());
-  });
+  const http = await httpStandIn({ serve, at: { host, port } });
   // Limits of the agent's server (`agent/handlers/task_server_setup.go`): a connection that was
   // idle this long is closed, which a client that reuses it sees as a reset.
-  server.keepAliveTimeout = 5000;
-  server.keepAliveTimeoutBuffer = 0;
-  server.requestTimeout = 5000;
-
-  const listen = (at: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(at, host, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
-  await listen(port);
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new Error("expected a TCP address");
+  http.server.keepAliveTimeout = 5000;
+  http.server.keepAliveTimeoutBuffer = 0;
+  http.server.requestTimeout = 5000;
 
   return {
-    url: `http://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
-    requests: requests.items,
-    onRequest(listener) {
-      const own = (path: string): void => listener(path);
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
+    url: http.url,
+    requests: log.requests,
+    onRequest: arrivals.add,
     fail: faults.add,
     clearFaults: faults.clear,
     register(containerInstanceArn) {
       registeredAs = containerInstanceArn;
     },
-    async reopen() {
-      closing = new AbortController();
-      await listen(bound.port);
-    },
-    async close() {
-      closing.abort();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    reopen: http.reopen,
+    close: http.close,
   };
 };

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { faultList } from "../faults.ts";
+import { httpStandIn } from "../http-stand-in.ts";
+import { requestLog } from "../request-log.ts";
 import {
   ec2Answer,
   ecsAnswer,
@@ -35,7 +36,7 @@ interface FleetRequest {
 
 export interface FleetStandIn {
   readonly url: string;
-  /** In order of arrival, the last thousand of them. */
+  /** In order of arrival, at least the last thousand of them. */
   readonly requests: readonly FleetRequest[];
   fail(fault: FleetFault): void;
   clearFaults(): void;
@@ -44,6 +45,7 @@ export interface FleetStandIn {
   close(): Promise<void>;
 }
 
+/** Few, because each is remembered with its body. */
 const MOST_REMEMBERED = 1_000;
 
 export const fleetThrottled = {
@@ -72,15 +74,11 @@ export async function fleetStandIn(
   state: () => FleetState,
   { port = 0, latencyMs = 0 }: { readonly port?: number; readonly latencyMs?: number } = {},
 ): Promise<FleetStandIn> {
-  const requests: FleetRequest[] = [];
-  const listeners: ((request: FleetRequest) => void)[] = [];
+  const log = requestLog<FleetRequest>(MOST_REMEMBERED);
   const faults = faultList<FleetFault>();
 
   const heard = (operation: FleetRequest["operation"], result: string, body: string): void => {
-    const request = { operation, result, body };
-    requests.push(request);
-    if (requests.length > MOST_REMEMBERED) requests.shift();
-    for (const listener of listeners) listener(request);
+    log.note({ operation, result, body });
   };
 
   const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -119,28 +117,14 @@ export async function fleetStandIn(
     }
   };
 
-  const server = createServer((message, response) => {
-    serve(message, response).catch((error: unknown) => {
-      // A defect here, or in the state that a test gave, must be seen.
-      response.writeHead(500).end(String(error));
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  const { port: at } = server.address() as AddressInfo;
+  const { url, close } = await httpStandIn({ serve, at: { port } });
   return {
-    url: `http://127.0.0.1:${at}`,
-    requests,
+    url,
+    requests: log.requests,
     fail: faults.add,
     clearFaults: faults.clear,
-    onRequest: (listener) => void listeners.push(listener),
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    onRequest: (listener) => void log.onRequest(listener),
+    close,
   };
 }
 

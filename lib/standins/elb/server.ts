@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, systemClock } from "../../kit/flow/clock.ts";
 import { faultList } from "../faults.ts";
+import { httpStandIn, requestId } from "../http-stand-in.ts";
+import { requestLog } from "../request-log.ts";
 import { type ClassicOperation, classicOperations } from "./classic-rules.ts";
 import {
   addBalancer,
@@ -50,7 +51,7 @@ interface ElbRequest {
 
 export interface ElbStandIn {
   readonly url: string;
-  /** In order of arrival; the oldest are forgotten past 10,000. */
+  /** In order of arrival; the oldest are forgotten. */
   readonly requests: readonly ElbRequest[];
   balancer(name: string): ReturnType<typeof plainBalancer>;
   targets(arn: string): readonly string[];
@@ -81,7 +82,6 @@ const VERSIONS: Readonly<Record<string, string>> = {
   [CLASSIC]: "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/",
   "2015-12-01": "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
 };
-const MOST_REQUESTS = 10_000;
 const MOST_BODY = 262_144;
 
 /** Answers both APIs as their rules say, without a server: what the tests of flows use. */
@@ -118,8 +118,7 @@ export async function elbStandIn({
   readonly port?: number;
 } = {}): Promise<ElbStandIn> {
   const rules = elbRules(clock);
-  const requests: ElbRequest[] = [];
-  const listeners: ((request: ElbRequest) => void)[] = [];
+  const log = requestLog<ElbRequest>();
   const serving: Serving = {
     rules,
     clock,
@@ -127,27 +126,16 @@ export async function elbStandIn({
     gate: undefined,
     latencyMs: 0,
     served: 0,
-    heard(request) {
-      requests.push(request);
-      if (requests.length > MOST_REQUESTS) requests.shift();
-      for (const listener of listeners) listener(request);
-    },
+    heard: log.note,
   };
-  const server = createServer((message, response) => {
-    serve(serving, message, response).catch((error: unknown) => {
-      // A defect here must be seen.
-      response.writeHead(500).end(String(error));
-    });
+  const { url, close } = await httpStandIn({
+    serve: (message, response) => serve(serving, message, response),
+    at: { port },
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  const address = server.address() as AddressInfo;
 
   return {
-    url: `http://127.0.0.1:${address.port}`,
-    requests,
+    url,
+    requests: log.requests,
     balancer: (name) => plainBalancer(rules.classic, name),
     targets: (arn) => plainTargets(rules.targets, arn),
     add: (balancer) => addBalancer(rules.classic, balancer),
@@ -168,12 +156,8 @@ export async function elbStandIn({
     gate(listener) {
       serving.gate = listener;
     },
-    onRequest: (listener) => void listeners.push(listener),
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    onRequest: (listener) => void log.onRequest(listener),
+    close,
   };
 }
 
@@ -196,7 +180,7 @@ async function serve(
   const operation = (form.text("Action") ?? "") as ElbOperation;
   const about = aboutOf(form);
   serving.served += 1;
-  const id = `00000000-0000-4000-8000-${String(serving.served).padStart(12, "0")}`;
+  const id = requestId(serving.served);
   const fault = serving.faults.next(
     (one) => (one.operation ?? operation) === operation && (one.loadBalancer ?? about) === about,
   )?.kind;

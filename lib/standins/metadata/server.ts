@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { httpStandIn } from "../http-stand-in.ts";
+import { requestLog } from "../request-log.ts";
 
 export interface MetadataStandIn {
   readonly url: string;
-  /** Method and path, in order of arrival; the oldest are forgotten past 1,000. */
+  /** Method and path, in order of arrival; the oldest are forgotten. */
   readonly requests: readonly string[];
   close(): Promise<void>;
 }
@@ -21,7 +22,7 @@ const MOST_TOKENS = 100;
 export async function metadataStandIn(
   values: Readonly<Record<string, string>>,
 ): Promise<MetadataStandIn> {
-  const requests: string[] = [];
+  const log = requestLog<string>();
   const tokens = new Map<string, number>();
   const answer = ({ method, url = "/", headers }: IncomingMessage): readonly [number, string?] => {
     if (method === "PUT" && url === "/latest/api/token") {
@@ -39,25 +40,12 @@ export async function metadataStandIn(
     const [, name = ""] = /^\/latest\/meta-data\/(.+)$/.exec(url) ?? [];
     return Object.hasOwn(values, name) ? [200, values[name] ?? ""] : [404];
   };
-  const serve = (message: IncomingMessage, response: ServerResponse): void => {
-    requests.push(`${message.method} ${message.url}`);
-    if (requests.length > 1_000) requests.shift();
-    const [status, body = ""] = answer(message);
-    response.writeHead(status).end(body);
-  };
-  const server = createServer(serve);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    requests,
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+  const { url, close } = await httpStandIn({
+    serve(message, response) {
+      log.note(`${message.method} ${message.url}`);
+      const [status, body = ""] = answer(message);
+      response.writeHead(status).end(body);
     },
-  };
+  });
+  return { url, requests: log.requests, close };
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { httpStandIn } from "../http-stand-in.ts";
+import { requestLog } from "../request-log.ts";
 
 interface S3Request {
   /** GetObject, or what else was asked for. */
@@ -12,7 +13,7 @@ interface S3Request {
 
 export interface S3StandIn {
   readonly url: string;
-  /** In order of arrival; the oldest are forgotten past 10,000. */
+  /** In order of arrival; the oldest are forgotten. */
   readonly requests: readonly S3Request[];
   put(bucket: string, key: string, body: string): void;
   remove(bucket: string, key: string): void;
@@ -20,8 +21,6 @@ export interface S3StandIn {
   fail(error: { readonly status: number; readonly code: string } | undefined): void;
   close(): Promise<void>;
 }
-
-const MOST_REQUESTS = 10_000;
 
 interface Answer {
   readonly status: number;
@@ -36,7 +35,7 @@ interface Answer {
  */
 export async function s3StandIn(): Promise<S3StandIn> {
   const buckets = new Map<string, Map<string, string>>();
-  const requests: S3Request[] = [];
+  const log = requestLog<S3Request>();
   let failure: { readonly status: number; readonly code: string } | undefined;
 
   const answer = (operation: string, bucket: string, key: string, known: unknown): Answer => {
@@ -65,20 +64,14 @@ export async function s3StandIn(): Promise<S3StandIn> {
       key,
       message.headers["if-none-match"],
     );
-    requests.push({ operation, bucket, key, status });
-    if (requests.length > MOST_REQUESTS) requests.shift();
+    log.note({ operation, bucket, key, status });
     response.writeHead(status, headers).end(body);
   };
 
-  const server = createServer(serve);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { url, close } = await httpStandIn({ serve });
   return {
-    url: `http://127.0.0.1:${port}`,
-    requests,
+    url,
+    requests: log.requests,
     put(bucket, key, body) {
       const objects = buckets.get(bucket) ?? new Map<string, string>();
       buckets.set(bucket, objects.set(key, body));
@@ -87,11 +80,7 @@ export async function s3StandIn(): Promise<S3StandIn> {
     fail(error) {
       failure = error;
     },
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    close,
   };
 }
 

@@ -9,12 +9,8 @@ import {
   signalNumber,
   type Vitals,
 } from "../../../lib/docker/life.ts";
-import {
-  act,
-  type ContainerAction,
-  type ContainerState,
-  isRunning,
-} from "../../../lib/standins/docker/state.ts";
+import { act, type ContainerAction } from "../../../lib/standins/docker/life.ts";
+import { type ContainerState, isRunning } from "../../../lib/standins/docker/state.ts";
 
 const vitals = (over: Partial<Vitals> = {}): Vitals => ({
   running: true,
