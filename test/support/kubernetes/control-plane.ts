@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../../lib/kubernetes/object.ts";
+import { AUDIT_POLICY, writesIn } from "./audit.ts";
 import { builtBinary } from "./build.ts";
 
 const HOST = "127.0.0.1";
@@ -171,7 +172,7 @@ export async function controlPlane({
     writeFileSync(at("sa.key"), privateKey.export({ type: "sec1", format: "pem" }), {
       mode: 0o600,
     });
-    writeFileSync(at("audit.json"), JSON.stringify(AUDIT));
+    writeFileSync(at("audit.json"), JSON.stringify(AUDIT_POLICY));
     start("etcd", [
       `--data-dir=${at("etcd")}`,
       `--listen-client-urls=http://${HOST}:${etcd}`,
@@ -258,18 +259,7 @@ export async function controlPlane({
         if (status > 201) throw new Error(`${object.kind}: ${JSON.stringify(body)}`);
       }
     },
-    writes: (user) =>
-      readFileSync(at("audit.log"), "utf8")
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as AuditEvent)
-        .filter(
-          ({ user: { username }, objectRef }) =>
-            username.endsWith(user) && objectRef?.resource !== "leases",
-        )
-        .map(({ verb, objectRef: { resource, subresource, name } = {} }) =>
-          [`${verb} ${resource}`, subresource, name].filter(Boolean).join("/"),
-        ),
+    writes: (user) => writesIn(readFileSync(at("audit.log"), "utf8"), user),
     crash: (component) => end(component, "SIGKILL"),
     async restart(component) {
       start(component, commands.get(component) ?? []);
@@ -301,26 +291,6 @@ export async function controlPlane({
     throw error;
   }
 }
-
-interface AuditEvent {
-  readonly verb: string;
-  readonly user: { readonly username: string };
-  readonly objectRef?: {
-    readonly resource?: string;
-    readonly subresource?: string;
-    readonly name?: string;
-  };
-}
-
-const AUDIT = {
-  apiVersion: "audit.k8s.io/v1",
-  kind: "Policy",
-  omitStages: ["RequestReceived", "ResponseStarted"],
-  rules: [
-    { level: "Metadata", verbs: ["create", "update", "patch", "delete", "deletecollection"] },
-    { level: "None" },
-  ],
-};
 
 const CONTROLLERS = [
   "deployment-controller",

@@ -1,0 +1,35 @@
+interface AuditEvent {
+  readonly verb: string;
+  readonly requestReceivedTimestamp: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: {
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly name?: string;
+  };
+}
+
+/** What the API server writes into its audit log: who has changed what, once it has answered. */
+export const AUDIT_POLICY = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived", "ResponseStarted"],
+  rules: [
+    { level: "Metadata", verbs: ["create", "update", "patch", "delete", "deletecollection"] },
+    { level: "None" },
+  ],
+};
+
+/** What this user has written by this text of an audit log, leases aside: `patch deployments/web`. */
+export const writesIn = (log: string, user: string): readonly string[] =>
+  log
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as AuditEvent)
+    .filter(
+      ({ user: { username }, objectRef }) =>
+        username.endsWith(user) && objectRef?.resource !== "leases",
+    )
+    .map(({ verb, objectRef: { resource, subresource, name } = {} }) =>
+      [`${verb} ${resource}`, subresource, name].filter(Boolean).join("/"),
+    );
