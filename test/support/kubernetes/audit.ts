@@ -20,11 +20,14 @@ export const AUDIT_POLICY = {
   ],
 };
 
-/** What this user has written by this text of an audit log, leases aside: `patch deployments/web`. */
+/**
+ * What this user has written by this text of an audit log, leases aside: `patch deployments/web`. A last line that is
+ * still being written does not count yet.
+ */
 export const writesIn = (log: string, user: string): readonly string[] =>
   log
     .split("\n")
-    .filter((line) => line !== "")
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as AuditEvent)
     .filter(
       ({ user: { username }, objectRef }) =>

@@ -10,6 +10,7 @@ import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../../lib/kubernetes/object.ts";
 import { AUDIT_POLICY, writesIn } from "./audit.ts";
 import { builtBinary } from "./build.ts";
+import { wholeChain } from "./chain.ts";
 
 const HOST = "127.0.0.1";
 const LIMIT_MS = 120_000;
@@ -275,7 +276,7 @@ export async function controlPlane({
   try {
     startComponents();
     certificate = await until("the API server's certificate", async () =>
-      readFileSync(at("certs/apiserver.crt"), "utf8"),
+      wholeChain(readFileSync(at("certs/apiserver.crt"), "utf8")),
     );
     agent = new Agent({ keepAlive: true, ca: certificate });
     await untilReady();
