@@ -66,6 +66,6 @@ it("of whatever part of a definition there is, no member is lost in silence", ()
         expect(lost(service, before, (changed) => mapped(task, changed))).toEqual([]);
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 25 },
   );
 });

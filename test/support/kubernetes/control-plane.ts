@@ -42,6 +42,8 @@ export interface ControlPlane {
   apply(file: URL): Promise<void>;
   /** What this user has written after this moment, leases aside: `patch deployments/web`. */
   writes(user: string, sinceMs?: number): readonly string[];
+  /** The component's process, while it runs. */
+  pid(component: Component): number;
   /** Ends a component as a crash does; it is started again by `restart`. */
   crash(component: Component): Promise<void>;
   restart(component: Component): Promise<void>;
@@ -262,6 +264,7 @@ export async function controlPlane({
       }
     },
     writes: (user, sinceMs = 0) => writesIn(readFileSync(at("audit.log"), "utf8"), user, sinceMs),
+    pid: (component) => processes.get(component)?.pid ?? Number.NaN,
     crash: (component) => end(component, "SIGKILL"),
     async restart(component) {
       start(component, commands.get(component) ?? []);
