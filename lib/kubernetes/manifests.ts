@@ -57,6 +57,7 @@ export function manifestsOf(definition: Definition, options: MappingOptions): Ma
     report,
   };
   if (service !== undefined) reportControl(context);
+  reportTags(context);
   const objects = objectsOf(context, definition);
   const { findings, refusals } = report;
   if (refusals.length > 0) return { kind: "refused", refusals, findings };
@@ -142,8 +143,20 @@ function reportControl({ service, report }: Context): void {
   }
 }
 
+function reportTags({ task, service, report }: Context): void {
+  const lists = [
+    ["tags", task.tags ?? []],
+    ["service.tags", service?.tags ?? []],
+  ] as const;
+  for (const [at, tags] of lists) {
+    for (const [index, { key }] of tags.entries()) {
+      if (key === undefined) report.unmapped(`${at}[${index}]`, "a tag needs a key", "give it one");
+    }
+  }
+}
+
 function objectsOf(context: Context, definition: Definition): readonly Manifest[] {
-  const { name, service, report, task, containers } = context;
+  const { name, report, task, containers } = context;
   const labels = { ...definition.labels, [NAME_LABEL]: dnsLabel(name) };
   const common = commonAnnotations(context, definition);
   const finish = (object: Omit<Manifest, "apiVersion"> & { apiVersion?: string }): Manifest => {
@@ -166,7 +179,7 @@ function objectsOf(context: Context, definition: Definition): readonly Manifest[
   if (definition.task === undefined) return servicesAlone(context).map(finish);
   const pod = podOf(context);
   const services = servicesOf(context, pod.ports);
-  reportGrace(context);
+  reportGrace(context, pod.isProbed);
   return [
     ...(task.taskRoleArn === undefined ? [] : [serviceAccountOf(name, task.taskRoleArn)]),
     ...pod.claims,
@@ -203,7 +216,7 @@ function objectsOf(context: Context, definition: Definition): readonly Manifest[
         );
       }
     }
-    if (service?.healthCheckGracePeriodSeconds !== undefined) reportGrace(context);
+    reportGrace(context, false);
     return made;
   }
 }
@@ -229,9 +242,8 @@ const serviceAccountOf = (name: string, role: string): Omit<Manifest, "apiVersio
   metadata: { name, annotations: { "eks.amazonaws.com/role-arn": role } },
 });
 
-function reportGrace({ service, containers, report }: Context): void {
-  const isChecked = containers.some(({ definition }) => definition.healthCheck !== undefined);
-  if (isChecked || !service?.healthCheckGracePeriodSeconds) return;
+function reportGrace({ service, report }: Context, isProbed: boolean): void {
+  if (isProbed || !service?.healthCheckGracePeriodSeconds) return;
   report.unmapped(
     "healthCheckGracePeriodSeconds",
     "without a health check of a container there is no probe that could wait",

@@ -133,6 +133,16 @@ function registered(context: Context, ports: readonly PodPort[]): readonly Servi
       "let clients use that name",
     );
     const number = containerPort ?? port;
+    if (
+      containerName !== undefined &&
+      !ports.some((one) => one.container.original === containerName)
+    ) {
+      report.unmapped(
+        `${at}.containerName`,
+        `no container of the task with ports is called ${quote(containerName)}`,
+        "name the container that listens",
+      );
+    }
     if (port !== undefined && port !== number) {
       report.note(
         `${at}.port`,
@@ -152,12 +162,25 @@ function registered(context: Context, ports: readonly PodPort[]): readonly Servi
   });
 }
 
+function reportConnect({ service, report }: Context): void {
+  if (service?.serviceConnectConfiguration === undefined) return;
+  const { enabled = true, services = [] } = service.serviceConnectConfiguration;
+  const at = "serviceConnectConfiguration";
+  if (!enabled && services.length > 0) {
+    report.note(`${at}.services`, "it is not enabled, so they have no effect", "take them away");
+  } else if (enabled && services.length === 0) {
+    const why = "pods reach Services by their names without a proxy";
+    report.note(`${at}.enabled`, why, "nothing is to be done");
+  }
+}
+
 function connected(
   context: Context,
   ports: readonly PodPort[],
 ): readonly (readonly [string, ServicePort])[] {
   const { service, report, containers } = context;
   const { enabled = true, services = [] } = service?.serviceConnectConfiguration ?? {};
+  reportConnect(context);
   if (!enabled) return [];
   return services.flatMap(({ portName: asked = "", discoveryName, clientAliases = [] }, index) => {
     const at = `serviceConnectConfiguration.services[${index}]`;

@@ -70,6 +70,14 @@ try {
   process.stdout.write(
     `controller: ${residentMiB(agent.pid).toFixed(0)} MiB resident, ${cpuSeconds(agent.pid)} s of CPU\n`,
   );
+  const others = (["kube-apiserver", "kube-controller-manager", "etcd", "nodes"] as const).map(
+    (one) => `${one} ${cpuSeconds(w.cluster.pid(one)).toFixed(0)} s`,
+  );
+  process.stdout.write(`beside it: ${others.join(", ")} of CPU; ours ${process.cpuUsage().user / 1e6} s\n`);
+  const kinds = Object.groupBy(w.writes(), (one) => one.replace(/\/[^/]*$/, ""));
+  for (const [kind, all = []] of Object.entries(kinds)) {
+    process.stdout.write(`${kind}: ${(all.length / count).toFixed(2)} for each\n`);
+  }
   const before = w.writes().length;
   agent.kill("SIGTERM");
   await agent.ends;

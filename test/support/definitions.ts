@@ -320,7 +320,7 @@ export function leavesOf(root: unknown, path = "", put = (value: unknown) => val
 /** Another value of the same kind. */
 export function other(value: unknown): unknown {
   // Far enough for what is rounded.
-  if (typeof value === "number") return value * 2 + 1;
+  if (typeof value === "number") return value * (value < 100 ? 20 : 2) + 1;
   if (typeof value === "boolean") return !value;
   return `${String(value)}x`;
 }

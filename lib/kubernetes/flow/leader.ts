@@ -60,11 +60,35 @@ async function term(options: LeaderOptions, seen: Seen): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(RENEW_EVERY_MS, signal).catch(() => {});
     if (signal.aborted) break;
-    if (await tryToHold(options, seen)) renewedMs = clock.now();
+    const askedMs = clock.now();
+    const isHeld = await within(renewedMs + GIVE_UP_MS - askedMs, tryToHold(options, seen), {
+      clock,
+      signal,
+    });
+    // Others count from when the lease was written, which was not before it was asked for.
+    if (isHeld === true) renewedMs = askedMs;
     else if (seen.isForeign === true || clock.now() - renewedMs >= GIVE_UP_MS) over.abort();
   }
   await work;
   if (stop.aborted) await release(options);
+}
+
+/** What the promise resolves to, if it does so in time; a connection that is half dead would say nothing for long. */
+async function within<T>(
+  ms: number,
+  promise: Promise<T>,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<T | undefined> {
+  const done = new AbortController();
+  const limit = clock.sleep(ms, AbortSignal.any([signal, done.signal])).then(
+    () => undefined,
+    () => undefined,
+  );
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    done.abort();
+  }
 }
 
 interface Seen {

@@ -12,6 +12,8 @@ const PAGE = 500;
 const WATCH_SECONDS = 600;
 /** Bookmarks come about each minute. A connection that says nothing for longer may be half dead. */
 export const IDLE_MS = 150_000;
+/** A watch that ends sooner, and has told nothing, is one that the server does not want. */
+const SHORT_MS = 1_000;
 const BACKOFF = { baseMs: 200, capMs: 10_000 };
 
 export interface Reflected {
@@ -61,28 +63,39 @@ export function reflector(options: ReflectorOptions): Reflected {
       return isListed;
     },
     async run(stop) {
-      let version: string | undefined;
+      const place: Place = {};
       let misses = 0;
       while (!stop.aborted) {
+        const [before, beganMs] = [place.version, clock.now()];
+        let isBroken = false;
         try {
-          if (version === undefined) {
-            version = await list(options, copy);
+          if (place.version === undefined) {
+            place.version = await list(options, copy);
             isListed = true;
             options.onListed();
           }
-          version = await watch(options, copy, version, stop);
-          misses = 0;
+          await watch(options, copy, place, stop);
         } catch (error) {
           if (stop.aborted) return;
-          // A line that is no JSON says nothing of how far it went.
-          if (isExpired(error) || error instanceof SyntaxError) version = undefined;
+          isBroken = true;
           if (!isExpired(error)) onProblem(causes(error));
-          misses += 1;
-          await clock.sleep(backoffMs(misses, BACKOFF, random()), stop).catch(() => {});
+          // A line that is no JSON says nothing of how far it went.
+          if (isExpired(error) || error instanceof SyntaxError) place.version = undefined;
         }
+        const hasTold = place.version !== undefined && place.version !== before;
+        const isOfUse = hasTold || clock.now() - beganMs >= SHORT_MS;
+        if (isOfUse) misses = 0;
+        if (isOfUse && !isBroken) continue;
+        misses += 1;
+        await clock.sleep(backoffMs(misses, BACKOFF, random()), stop).catch(() => {});
       }
     },
   };
+}
+
+/** How far the copy is known to be whole. */
+interface Place {
+  version?: string | undefined;
 }
 
 const selectorOf = ({ labelSelector }: ReflectorOptions): Query =>
@@ -115,16 +128,13 @@ async function list(options: ReflectorOptions, copy: Store): Promise<string> {
   return version;
 }
 
-/**
- * Watches until the stream ends, or says nothing for too long; gives the version up to which everything is known. Throws
- * where it failed; then the version it began with still holds, unless the server has forgotten it.
- */
+/** Watches until the stream ends, or says nothing for too long, and moves the place on. Throws where it failed. */
 async function watch(
   options: ReflectorOptions,
   copy: Store,
-  from: string,
+  place: Place,
   stop: AbortSignal,
-): Promise<string> {
+): Promise<void> {
   const { api, resource, namespace, clock, onChange, onProblem } = options;
   const idle = new AbortController();
   let timer = new AbortController();
@@ -140,16 +150,15 @@ async function watch(
     ...selectorOf(options),
     watch: "1",
     allowWatchBookmarks: "true",
-    resourceVersion: from,
+    resourceVersion: place.version ?? "",
     timeoutSeconds: String(WATCH_SECONDS),
   };
   const path = pathOf(resource, namespace);
-  let version = from;
   startTimer();
   try {
     for await (const line of api.watch(path, query, AbortSignal.any([stop, idle.signal]))) {
       startTimer();
-      version = copy.take(JSON.parse(line) as WatchEvent, onChange);
+      place.version = copy.take(JSON.parse(line) as WatchEvent, onChange);
     }
   } catch (error) {
     if (!idle.signal.aborted || stop.aborted) throw error;
@@ -157,5 +166,4 @@ async function watch(
   } finally {
     timer.abort();
   }
-  return version;
 }

@@ -17,6 +17,8 @@ export interface Pod {
   readonly ports: readonly PodPort[];
   /** PersistentVolumes and claims. */
   readonly claims: readonly Manifest[];
+  /** Something waits for a container to be healthy. */
+  readonly isProbed: boolean;
 }
 
 /** The pod that is a task, as far as one can be; what it can't be is in the report. */
@@ -47,7 +49,13 @@ export function podOf(context: Context): Pod {
     containers: inOrder(context.containers.filter((one) => roles.of(one) === "main")),
     volumes: volumes.volumes,
   });
-  return { spec, annotations: annotationsOf(context), ports, claims: volumes.claims };
+  return {
+    spec,
+    annotations: annotationsOf(context),
+    ports,
+    claims: volumes.claims,
+    isProbed: [...fields.values()].some((one) => one["startupProbe"] !== undefined),
+  };
 }
 
 function containerOf(

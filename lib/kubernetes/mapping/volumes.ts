@@ -40,6 +40,7 @@ export function volumesOf(context: Context): PodVolumes {
     volumes.push({ name, ...made.source });
     claims.push(...made.claims);
   }
+  reportConfigurations(declared, context);
   const mounted = context.containers.map((container) => {
     const own = memoryVolumes(container, context);
     const mounts = [...mountsOf(container, names, context), ...own.mounts];
@@ -50,6 +51,19 @@ export function volumesOf(context: Context): PodVolumes {
     mounts: (container) => mounted.find((one) => one.container === container)?.mounts ?? [],
     claims,
   };
+}
+
+/** A service may configure only what the task leaves open. */
+function reportConfigurations(declared: readonly Volume[], { service, report }: Context): void {
+  for (const [index, { name = "" }] of (service?.volumeConfigurations ?? []).entries()) {
+    const isAsked = declared.some((one) => one.name === name && one.configuredAtLaunch === true);
+    if (isAsked) continue;
+    report.unmapped(
+      `volumeConfigurations[${index}]`,
+      `no volume of the task that is configured at launch is called ${quote(name)}`,
+      "give the task's volume configuredAtLaunch, or take this away",
+    );
+  }
 }
 
 interface Source {
@@ -255,6 +269,13 @@ function mountsOf(
       return [];
     }
     const mounts = mountsOf(source, names, context, [...seen, container]);
+    if (mounts.length === 0) {
+      report.note(
+        `${at}.volumesFrom[${index}]`,
+        `${quote(source.original)} has no volumes mounted`,
+        "take it away",
+      );
+    }
     return readOnly === true ? mounts.map((mount) => ({ ...mount, readOnly: true })) : mounts;
   });
   const paths = new Set(own.map(({ mountPath }) => mountPath));

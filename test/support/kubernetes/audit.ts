@@ -20,15 +20,21 @@ export const AUDIT_POLICY = {
   ],
 };
 
-/** What this user has written by this text of an audit log, leases aside: `patch deployments/web`. */
-export const writesIn = (log: string, user: string): readonly string[] =>
+/**
+ * What this user has asked for after this moment (in ms, on this machine's clock) and got, by this text of an audit log,
+ * leases aside: `patch deployments/web`. The log lags behind what everybody else sees already, so a line's own time
+ * counts; a last line that is still being written does not count yet.
+ */
+export const writesIn = (log: string, user: string, sinceMs: number): readonly string[] =>
   log
     .split("\n")
-    .filter((line) => line !== "")
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as AuditEvent)
     .filter(
-      ({ user: { username }, objectRef }) =>
-        username.endsWith(user) && objectRef?.resource !== "leases",
+      ({ user: { username }, objectRef, requestReceivedTimestamp }) =>
+        username.endsWith(user) &&
+        objectRef?.resource !== "leases" &&
+        Date.parse(requestReceivedTimestamp) > sinceMs,
     )
     .map(({ verb, objectRef: { resource, subresource, name } = {} }) =>
       [`${verb} ${resource}`, subresource, name].filter(Boolean).join("/"),

@@ -2,16 +2,8 @@
 //   node test/support/kubernetes/build.ts     builds it, or finds it there, and prints its path
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { installPackages, isRootOnDebian } from "../debian.ts";
@@ -22,7 +14,9 @@ const SOURCES = fileURLToPath(new URL("../../kubernetes/control-plane/", import.
 const CACHE = fileURLToPath(new URL("../../../node_modules/.cache/kubernetes/", import.meta.url));
 /** From 1.21 on, Go fetches the version that go.mod asks for by itself. */
 const LEAST_GO = 21;
-const LIMIT_MS = 25 * 60_000;
+const LIMIT_S = 25 * 60;
+const SELF = fileURLToPath(import.meta.url);
+const WITH_LOCK = "--with-lock";
 
 /** Where the binary of these sources is, or will be. */
 function binaryPath(): string {
@@ -36,7 +30,7 @@ function binaryPath(): string {
 /** Begins to build in a process of its own, with the least priority, unless it is built or being built. */
 export function buildInBackground(): void {
   if (existsSync(binaryPath())) return;
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url)], {
+  const child = spawn(process.execPath, [SELF], {
     detached: true,
     stdio: "ignore",
   });
@@ -48,50 +42,24 @@ export async function builtBinary(): Promise<string> {
   const binary = binaryPath();
   if (existsSync(binary)) return binary;
   mkdirSync(join(binary, ".."), { recursive: true });
-  const lock = `${binary}.lock`;
-  const untilMs = Date.now() + LIMIT_MS;
-  while (!existsSync(binary)) {
-    if (Date.now() > untilMs)
-      throw new Error(`no control plane after ${LIMIT_MS / 60_000} minutes`);
-    if (taken(lock)) {
-      await sleep(500);
-      continue;
-    }
-    await build(binary);
-  }
+  // The kernel holds the lock: it ends with its holder, however that one ends.
+  const lock = ["--timeout", String(LIMIT_S), `${binary}.lock`];
+  await run("flock", [...lock, process.execPath, SELF, WITH_LOCK]).catch((error: BuildError) => {
+    const why = error.stderr?.trim() || error.message;
+    throw new Error(`there is no control plane to test with: ${why.slice(0, 2_000)}`);
+  });
   return binary;
 }
 
-/** Whether another process that lives holds the lock; else it is ours from now on. */
-function taken(lock: string): boolean {
-  try {
-    writeFileSync(lock, String(process.pid), { flag: "wx" });
-    return false;
-  } catch {
-    const holder = Number(existsSync(lock) ? readFileSync(lock, "utf8") : "");
-    if (holder === process.pid) return false;
-    if (holder > 0 && isAlive(holder)) return true;
-    writeFileSync(lock, String(process.pid));
-    return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+interface BuildError extends Error {
+  readonly stderr?: string;
 }
 
 async function build(binary: string): Promise<void> {
   const go = await findGo();
   const part = `${binary}.part`;
   const args = ["-n", "19", go, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", part, "."];
-  await run("nice", args, { cwd: SOURCES, maxBuffer: 64 * 1024 * 1024 }).catch((error: Error) => {
-    throw new Error(`the control plane can't be built: ${error.message.slice(0, 2_000)}`);
-  });
+  await run("nice", args, { cwd: SOURCES, maxBuffer: 64 * 1024 * 1024 });
   await run("mv", [part, binary]);
 }
 
@@ -147,5 +115,11 @@ async function toolchain(): Promise<string> {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  process.stdout.write(`${await builtBinary()}\n`);
+  try {
+    if (process.argv[2] !== WITH_LOCK) process.stdout.write(`${await builtBinary()}\n`);
+    else if (!existsSync(binaryPath())) await build(binaryPath());
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
 }

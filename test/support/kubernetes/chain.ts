@@ -1,4 +1,12 @@
-/** The certificates of a server, of which the last one is to be trusted; undefined as long as the file is not whole. */
+import { X509Certificate } from "node:crypto";
+
+/**
+ * The certificates of a server, of which the last one is an authority that signed itself; undefined as long as the file
+ * ends before that one does, because another process still writes it.
+ */
 export function wholeChain(pem: string): string | undefined {
-  return pem;
+  const last = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*$/.exec(pem)?.[0];
+  if (last === undefined) return undefined;
+  const certificate = new X509Certificate(last);
+  return certificate.checkIssued(certificate) ? pem : undefined;
 }

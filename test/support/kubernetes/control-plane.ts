@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes, randomInt } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request as httpsRequest } from "node:https";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,9 +10,11 @@ import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../../lib/kubernetes/object.ts";
 import { AUDIT_POLICY, writesIn } from "./audit.ts";
 import { builtBinary } from "./build.ts";
+import { wholeChain } from "./chain.ts";
 
 const HOST = "127.0.0.1";
-const LIMIT_MS = 120_000;
+/** Less than a test may take: a wait that gives up tells what it has waited for. */
+const LIMIT_MS = 90_000;
 
 interface Answer {
   readonly status: number;
@@ -38,8 +40,10 @@ export interface ControlPlane {
   ): Promise<T>;
   /** Applies the manifests of a file. */
   apply(file: URL): Promise<void>;
-  /** What this user has written so far, leases aside: `patch deployments/web`. */
-  writes(user: string): readonly string[];
+  /** What this user has written after this moment, leases aside: `patch deployments/web`. */
+  writes(user: string, sinceMs?: number): readonly string[];
+  /** The component's process, while it runs. */
+  pid(component: Component): number;
   /** Ends a component as a crash does; it is started again by `restart`. */
   crash(component: Component): Promise<void>;
   restart(component: Component): Promise<void>;
@@ -259,11 +263,16 @@ export async function controlPlane({
         if (status > 201) throw new Error(`${object.kind}: ${JSON.stringify(body)}`);
       }
     },
-    writes: (user) => writesIn(readFileSync(at("audit.log"), "utf8"), user),
+    writes: (user, sinceMs = 0) => writesIn(readFileSync(at("audit.log"), "utf8"), user, sinceMs),
+    pid: (component) => processes.get(component)?.pid ?? Number.NaN,
     crash: (component) => end(component, "SIGKILL"),
     async restart(component) {
       start(component, commands.get(component) ?? []);
-      if (component === "kube-apiserver") await untilReady();
+      if (component !== "kube-apiserver") return;
+      // No request may find a connection to the one that crashed.
+      agent.destroy();
+      agent = new Agent({ keepAlive: true, ca: certificate });
+      await untilReady();
     },
     async stop() {
       agent.destroy();
@@ -275,7 +284,7 @@ export async function controlPlane({
   try {
     startComponents();
     certificate = await until("the API server's certificate", async () =>
-      readFileSync(at("certs/apiserver.crt"), "utf8"),
+      wholeChain(readFileSync(at("certs/apiserver.crt"), "utf8")),
     );
     agent = new Agent({ keepAlive: true, ca: certificate });
     await untilReady();
@@ -303,18 +312,24 @@ const CONTROLLERS = [
   "endpointslice-controller",
 ];
 
+/** From here on up the kernel gives ports to whoever asks for any (Linux, ip_local_port_range). */
+const LEAST_EPHEMERAL = 32_768;
+
+/** Ports that nobody listens on, and that no connection of another test gets meanwhile. */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof createServer>>();
-      const server = createServer().once("error", reject);
-      server.listen(0, HOST, () => resolve(server));
-      return promise;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(20_000, LEAST_EPHEMERAL);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer().once("error", () => resolve(false));
+  server.listen(port, HOST, () => server.close(() => resolve(true)));
+  return promise;
 }
 
 const PLURALS: Readonly<Record<string, string>> = {

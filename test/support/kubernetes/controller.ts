@@ -21,8 +21,8 @@ export interface World {
     status: string,
     reason?: string,
   ): Promise<{ readonly reason: string; readonly message: string }>;
-  /** The paths of the writes that the controller has made so far, leases and events aside. */
-  writes(): readonly string[];
+  /** The paths of the writes that the controller has asked for after this moment, leases and events aside. */
+  writes(sinceMs?: number): readonly string[];
   close(): Promise<void>;
 }
 
@@ -90,7 +90,7 @@ export async function world(apiServerFlags: readonly string[] = []): Promise<Wor
           found
         );
       }),
-    writes: () => cluster.writes(ACCOUNT).filter((one) => !one.includes(" events")),
+    writes: (sinceMs) => cluster.writes(ACCOUNT, sinceMs).filter((one) => !one.includes(" events")),
     async close() {
       for (const agent of agents) {
         if (agent.ended) continue;

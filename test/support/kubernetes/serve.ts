@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { controlPlane } from "./control-plane.ts";
 
+const OBJECTS = "/apis/ecskube.ecskube/v1alpha1/ecsdeployments";
 const DEPLOY = new URL("../../../deploy/kubernetes/", import.meta.url);
 
 const plane = await controlPlane({
@@ -10,6 +11,7 @@ const plane = await controlPlane({
     for (const file of ["namespace.yaml", "crd.yaml", "rbac.yaml"]) {
       await cluster.apply(new URL(file, DEPLOY));
     }
+    await cluster.until(OBJECTS, (_, status) => status === 200);
   },
 });
 process.stdout.write(`${plane.kubeconfig}\n`);

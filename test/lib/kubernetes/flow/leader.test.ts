@@ -11,6 +11,9 @@ interface Lease {
 
 let lease: Lease | undefined;
 let isAway = false;
+/** Set: requests are taken and never answered, as by a connection that is half dead. */
+let isSilent = false;
+let unanswered: PromiseWithResolvers<never>;
 let clock: FakeClock;
 let stop: AbortController;
 let terms: { readonly signal: AbortSignal }[];
@@ -20,6 +23,7 @@ let running: Promise<void>;
 /** The API server's rule for a lease: a write with an older version than the one that is there is refused. */
 const api = () =>
   fakeApi(({ method, body }) => {
+    if (isSilent) return unanswered.promise;
     if (isAway) throw new KubeError("a call", 0, "", "no answer");
     if (method === "GET") {
       if (lease === undefined) throw new KubeError("a call", 404, "NotFound", "");
@@ -42,6 +46,9 @@ const held = (by: string): Lease => ({
 beforeEach(() => {
   lease = undefined;
   isAway = false;
+  isSilent = false;
+  unanswered = Promise.withResolvers<never>();
+  unanswered.promise.catch(() => {});
   clock = fakeClock();
   stop = new AbortController();
   terms = [];
@@ -49,6 +56,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   stop.abort();
+  unanswered.reject(new KubeError("a call", 0, "", "no answer"));
   await running;
 });
 
@@ -110,6 +118,15 @@ it("stops leading when it could not renew for ten seconds, before anybody else m
   isAway = false;
   await clock.advance(4_000);
   expect(terms).toHaveLength(2);
+});
+
+it("stops leading in time though a renewal is never answered", async () => {
+  await start();
+  await clock.advance(3_000);
+  isSilent = true;
+  await clock.advance(10_000);
+  expect(ended).toBe(1);
+  isSilent = false;
 });
 
 it("stops leading at once when another one has the lease", async () => {

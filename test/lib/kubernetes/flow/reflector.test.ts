@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { KubeError } from "../../../../lib/kubernetes/api.ts";
 import { IDLE_MS, type Reflected, reflector } from "../../../../lib/kubernetes/flow/reflector.ts";
@@ -112,6 +113,29 @@ it("waits longer and longer for a server that is away, and goes on with the old 
   await clock.next();
   expect(api.watches).toHaveLength(2);
   expect(lastWatch().version).toBe("10");
+});
+
+it("waits before it takes up a watch that ends at once, again and again", async () => {
+  let opened = 0;
+  api.watch = () => {
+    opened += 1;
+    if (opened > 1_000) throw new Error("it never waits");
+    return Readable.from([]);
+  };
+  lastWatch().end();
+  await settle();
+  expect(opened).toBeLessThan(3);
+  await clock.advance(60_000);
+  expect(opened).toBeLessThan(60);
+  expect(lists()).toBe(1);
+});
+
+it("goes on from the last event that a broken watch has told", async () => {
+  lastWatch().send("MODIFIED", object("a", 44));
+  lastWatch().fail(new KubeError("a watch", 0, "", "reset"));
+  await settle();
+  await clock.next();
+  expect(lastWatch().version).toBe("44");
 });
 
 it("does not let an older event undo what a write of ours has answered", async () => {
