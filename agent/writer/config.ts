@@ -20,7 +20,7 @@ const hostedZoneId: Flag<readonly string[]> = {
   schema: z
     .string()
     .regex(/^[^,]+(?:,[^,]+)*$/)
-    .transform((text) => text.split(","))
+    .transform((text): unknown[] => text.split(","))
     .pipe(z.array(hostFlags.hostedZoneId.schema))
     .refine((ids) => new Set(ids).size === ids.length),
   environment: ["HOSTED_ZONE_ID"],

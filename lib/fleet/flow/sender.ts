@@ -223,7 +223,7 @@ export function sender(options: SenderOptions): Sender {
     standing: () => ({
       published,
       waiting: difference().map((change) => ({ change })),
-      isSending: false,
+      underWay: [],
       settledAtMs,
       overdueSinceMs: missingSinceMs,
       turnedAwaySinceMs: undefined,
