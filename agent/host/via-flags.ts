@@ -7,7 +7,7 @@ const via: Flag<QueueUrl | undefined> = {
   optional: true,
   help: "sends what the host wants to this queue, for the mode writer, instead of writing the zone; then no right on the zone is needed",
   expected:
-    "sqs: and a queue's URL, such as sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/discovery; http only at 127.0.0.1",
+    "sqs: and a standard queue's URL, such as sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/discovery; http only at 127.0.0.1",
   schema: z.string().transform((text, context) => {
     const url = text.startsWith("sqs:") ? queueUrlOf(text.slice("sqs:".length)) : undefined;
     if (url === undefined) context.addIssue("no queue");

@@ -9,7 +9,7 @@ const queueUrl: Flag<string> = {
   takes: "url",
   help: "the queue that the hosts send to",
   expected:
-    "a queue's URL such as https://sqs.eu-west-1.amazonaws.com/123456789012/discovery; http only at 127.0.0.1",
+    "a standard queue's URL such as https://sqs.eu-west-1.amazonaws.com/123456789012/discovery; http only at 127.0.0.1",
   schema: z.string().refine((text) => queueUrlOf(text) !== undefined),
 };
 
@@ -20,7 +20,8 @@ const hostedZoneId: Flag<readonly string[]> = {
   schema: z
     .string()
     .regex(/^[^,]+(?:,[^,]+)*$/)
-    .transform((text) => text.split(",").map((id) => hostFlags.hostedZoneId.schema.parse(id)))
+    .transform((text): unknown[] => text.split(","))
+    .pipe(z.array(hostFlags.hostedZoneId.schema))
     .refine((ids) => new Set(ids).size === ids.length),
   environment: ["HOSTED_ZONE_ID"],
 };

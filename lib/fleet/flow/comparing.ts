@@ -2,6 +2,7 @@ import type { InstanceId } from "../../ecs/arn.ts";
 import type { RecordKey, RecordSet } from "../../route53/record-set.ts";
 import { sameRecord } from "../../route53/record-set.ts";
 import type { Following } from "./following.ts";
+import { corrected, type Found } from "./keeper.ts";
 import type { Known, Owners, Records, ZoneFleetOptions } from "./owners.ts";
 
 const NONE: Records = new Map();
@@ -10,12 +11,7 @@ const NONE: Records = new Map();
  * What the zone holds otherwise than this process has left it: a record that it has, or none where there should be one.
  * What was changed since the look at the zone began does not count.
  */
-function differing(
-  { keeper, touched }: Known,
-  found: Records,
-  sinceMs: number,
-): ReadonlyMap<RecordKey, RecordSet | undefined> {
-  const published = keeper.published();
+function differing({ touched }: Known, published: Records, found: Records, sinceMs: number): Found {
   const differs = new Map<RecordKey, RecordSet | undefined>();
   const isOld = (key: RecordKey): boolean =>
     (touched.get(key) ?? Number.NEGATIVE_INFINITY) < sinceMs;
@@ -33,13 +29,13 @@ function differing(
 export async function compareAll(
   owners: Owners,
   { report, readAtMs }: ZoneFleetOptions,
-  { leave }: Pick<Following, "leave">,
+  follows: Pick<Following, "leave">,
   found: ReadonlyMap<InstanceId, Records>,
   sinceMs: number,
 ): Promise<void> {
-  const { known, bases } = owners;
+  const { known, bases, leaving } = owners;
   for (const owner of new Set([...bases.keys(), ...found.keys()])) {
-    if (known.has(owner)) continue;
+    if (known.has(owner) || leaving.has(owner)) continue;
     const base = bases.get(owner);
     const records = found.get(owner);
     if (records === undefined) bases.delete(owner);
@@ -47,23 +43,42 @@ export async function compareAll(
   }
   for (const [owner, one] of [...known]) {
     for (const [key, atMs] of one.touched) if (atMs < sinceMs) one.touched.delete(key);
-    const differs = differing(one, found.get(owner) ?? NONE, sinceMs);
-    if (differs.size === 0 || known.get(owner) !== one) continue;
-    const names = [...new Set([...differs.keys()].map((key) => key.split(" ")[0] ?? ""))];
-    report({ kind: "drift", owner, records: differs.size, names });
-    const published = one.keeper.published();
-    const isStrange = [...differs].some(
-      ([key, record]) => record !== undefined && !published.has(key),
-    );
-    if (!isStrange || owners.unsure.has(owner)) {
-      await one.keeper.correct(differs);
-      one.size = one.keeper.size();
-      continue;
-    }
+    const its = found.get(owner) ?? NONE;
+    const differs = (published: Records) => differing(one, published, its, sinceMs);
+    if (known.get(owner) !== one || differs(one.keeper.published()).size === 0) continue;
+    const { drift, isStrange } = await settle(one, differs, owners.unsure.has(owner));
+    if (drift.size === 0 || known.get(owner) !== one) continue;
+    const names = [...new Set([...drift.keys()].map(nameIn))];
+    report({ kind: "drift", owner, records: drift.size, names });
+    if (!isStrange) continue;
     // Somebody writes in the owner's name: the host itself, most likely. Its next word settles it.
-    await leave(owner, one, "silent");
-    bases.set(owner, { records: found.get(owner) ?? NONE, atMs: 0, left: false });
+    await follows.leave(owner, one, "silent", (published) => ({
+      records: corrected(published, differs(published)),
+      atMs: 0,
+    }));
   }
+}
+
+/**
+ * Takes over what differs once no request of the owner is under way, for what that changes would be taken for
+ * somebody's. Not where a record is strange, unless it was expected that there may be some.
+ */
+async function settle(
+  one: Known,
+  differs: (published: Records) => Found,
+  mayBeStrange: boolean,
+): Promise<{ readonly drift: Found; readonly isStrange: boolean }> {
+  let drift: Found = new Map();
+  let isStrange = false;
+  await one.keeper.correct((published) => {
+    drift = differs(published);
+    isStrange =
+      !mayBeStrange &&
+      [...drift].some(([key, record]) => record !== undefined && !published.has(key));
+    return isStrange ? new Map() : drift;
+  });
+  one.there = new Set(one.keeper.published().keys());
+  return { drift, isStrange };
 }
 
 /** Takes in what was found of owners of whose records the zone may hold more than is known. */
@@ -75,14 +90,17 @@ export async function compareSome(
   sinceMs: number,
 ): Promise<void> {
   for (const owner of some) {
-    unsure.delete(owner);
+    // Who came to be doubted since is looked for again.
+    if ((unsure.get(owner) ?? sinceMs) <= sinceMs) unsure.delete(owner);
     const one = known.get(owner);
     if (one === undefined) continue;
-    const differs = [...differing(one, found.get(owner) ?? NONE, sinceMs)].filter(
-      ([key]) => names === "all" || names.has(key.split(" ")[0] ?? ""),
-    );
-    if (differs.length === 0) continue;
-    await one.keeper.correct(new Map(differs));
-    one.size = one.keeper.size();
+    const its = found.get(owner) ?? NONE;
+    const differs = (published: Records): Found => {
+      const all = [...differing(one, published, its, sinceMs)];
+      return new Map(names === "all" ? all : all.filter(([key]) => names.has(nameIn(key))));
+    };
+    if (differs(one.keeper.published()).size > 0) await settle(one, differs, true);
   }
 }
+
+const nameIn = (key: RecordKey): string => key.slice(0, key.indexOf(" "));

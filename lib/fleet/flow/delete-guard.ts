@@ -1,5 +1,6 @@
 import { Unavailable } from "../../kit/failure.ts";
 import type { Clock } from "../../kit/flow/clock.ts";
+import type { RecordKey } from "../../route53/record-set.ts";
 
 /** A fleet loses no more of its records than this in a minute, unless somebody has said that it is meant. */
 const SHARE_ALLOWED = 0.2;
@@ -10,10 +11,13 @@ const LAST_ONES = 2;
 const WINDOW_MS = 60_000;
 
 export interface DeleteGuard {
-  /** Takes note of so many deletes that are about to be sent; throws `Unavailable` when they must not be. */
-  admit(deletes: number): void;
-  /** So many records are there that were not before: what is replaced is no loss. */
-  added(records: number): void;
+  /**
+   * Takes note of deletes that are about to be sent; throws `Unavailable` when they must not be. What comes back takes
+   * that note away, for deletes that have had no effect.
+   */
+  admit(deletes: readonly RecordKey[]): () => void;
+  /** Records are there that were not before: what is replaced is no loss. */
+  added(records: readonly RecordKey[]): void;
   isStopped(): boolean;
   /** Where it has stopped them: whether what would go now is few enough again. Comes back with true when it lets go. */
   review(): boolean;
@@ -40,17 +44,17 @@ export function deleteGuard({
   /** Told when it stops them: so many in a minute, of so many. */
   readonly stopped: (deletes: number, of: number) => void;
 }): DeleteGuard {
-  /** Deletes, and, below 0, records that were added. */
-  let recent: { readonly atMs: number; readonly loss: number }[] = [];
+  /** What was there a minute before and is no more, or not for long, and when it went; and what is new since. */
+  const lost = new Map<RecordKey, number>();
+  const gained = new Map<RecordKey, number>();
   let isStopped = false;
-  const note = (loss: number): void => {
-    if (loss !== 0) recent.push({ atMs: clock.now(), loss });
-  };
 
   const inWindow = (): number => {
     const fromMs = clock.now() - WINDOW_MS;
-    recent = recent.filter(({ atMs }) => atMs > fromMs);
-    return recent.reduce((sum, { loss }) => sum + loss, 0);
+    for (const table of [lost, gained]) {
+      for (const [key, atMs] of table) if (atMs <= fromMs) table.delete(key);
+    }
+    return lost.size - gained.size;
   };
   const isTooMuch = (more: number): readonly [number, number] | undefined => {
     const gone = inWindow();
@@ -63,11 +67,14 @@ export function deleteGuard({
 
   return {
     admit(deletes) {
-      if (deletes === 0) return;
-      const much = force ? undefined : isTooMuch(deletes);
-      if (much === undefined && !isStopped) {
-        note(deletes);
-        return;
+      // A delete whose answer was lost comes again, and is one loss.
+      const more = deletes.filter((key) => !lost.has(key));
+      const much = force || more.length === 0 ? undefined : isTooMuch(more.length);
+      if (deletes.length === 0 || (much === undefined && !isStopped)) {
+        for (const key of more) lost.set(key, clock.now());
+        return () => {
+          for (const key of more) lost.delete(key);
+        };
       }
       if (!isStopped && much !== undefined) {
         isStopped = true;
@@ -77,7 +84,9 @@ export function deleteGuard({
         mayHaveLanded: false,
       });
     },
-    added: (records) => note(-records),
+    added(records) {
+      for (const key of records) if (!lost.delete(key)) gained.set(key, clock.now());
+    },
     isStopped: () => isStopped,
     review() {
       if (!isStopped || isTooMuch(unwanted()) !== undefined) return false;

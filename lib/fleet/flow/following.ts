@@ -1,7 +1,7 @@
 import type { InstanceId } from "../../ecs/arn.ts";
 import type { Stamp } from "../../sqs/order.ts";
 import type { DeleteGuard } from "./delete-guard.ts";
-import type { Known, Owners, Word, ZoneFleetOptions } from "./owners.ts";
+import type { Base, Known, Leaving, Owners, Records, Word, ZoneFleetOptions } from "./owners.ts";
 
 /** What becomes of an owner that is heard. */
 export interface Following {
@@ -9,8 +9,18 @@ export interface Following {
   apply(owner: InstanceId, one: Known, word: Word): void;
   /** Waits until what it asks for now is in the zone. */
   follow(owner: InstanceId, one: Known): Promise<void>;
-  /** From here on its records are left as they are. */
-  leave(owner: InstanceId, one: Known, why: "left" | "silent"): Promise<void>;
+  /**
+   * From here on its records are left as they are; `base` says more of them, once its last request has been answered.
+   * What it says until then is heard after that.
+   */
+  leave(
+    owner: InstanceId,
+    one: Known,
+    why: "left" | "silent",
+    base?: (published: Records) => Partial<Base>,
+  ): Promise<void>;
+  /** This word of it is done with, landed or given up. */
+  done(owner: InstanceId, stamp: Stamp): void;
 }
 
 export function following(
@@ -18,31 +28,41 @@ export function following(
   { clock, unixMs, joint, report, release }: ZoneFleetOptions,
   guard: Pick<DeleteGuard, "isStopped">,
   ends: AbortSignal,
+  hear: (word: Word) => void,
 ): Following {
-  const leave: Following["leave"] = async (owner, one, why) => {
+  const leave: Following["leave"] = (owner, one, why, base) => {
     owners.known.delete(owner);
     owners.unsure.delete(owner);
-    const base = {
-      records: one.keeper.published(),
-      atMs: unixMs(),
-      left: why === "left",
-    };
-    owners.bases.set(owner, base);
+    const records = one.keeper.published();
+    const left = { records, atMs: unixMs(), left: why === "left" };
+    owners.bases.set(owner, left);
     report({ kind: why, owner });
-    await one.keeper.close();
-    // A request that was under way has landed since.
-    if (owners.bases.get(owner) === base) {
-      owners.bases.set(owner, { ...base, records: one.keeper.published() });
-    } else if (owners.known.has(owner)) owners.unsure.add(owner);
+    const leaving: Leaving = { word: undefined, done: one.keeper.close().then(closed) };
+    owners.leaving.set(owner, leaving);
+    return leaving.done;
+
+    function closed(): void {
+      // A request that was under way has landed since.
+      const published = one.keeper.published();
+      owners.bases.set(owner, { ...left, records: published, ...base?.(published) });
+      owners.leaving.delete(owner);
+      if (leaving.word !== undefined && !ends.aborted) hear(leaving.word);
+    }
   };
 
-  const landed = (owner: InstanceId, one: Known, stamp: Stamp): void => {
-    one.landed = stamp;
+  const done: Following["done"] = (owner, stamp) => {
     owners.landed.set(owner, stamp);
     if (stamp.sentMs <= joint.horizonMs()) release(owner);
     else owners.unfenced.add(owner);
+  };
+  const landed = (owner: InstanceId, one: Known, stamp: Stamp): void => {
+    one.landed = stamp;
+    done(owner, stamp);
     if (one.word.stamp === stamp && one.word.set.leaves) void leave(owner, one, "left");
   };
+  /** Something of its newest set waits for somebody. */
+  const isHeldBack = ({ keeper }: Known): boolean =>
+    keeper.hold() !== undefined || (guard.isStopped() && keeper.unwanted() > 0);
 
   const follow: Following["follow"] = async (owner, one) => {
     if (one.isFollowed) return;
@@ -52,8 +72,7 @@ export function following(
       const isSettled = await one.keeper.settled();
       if (ends.aborted) return;
       if (!isSettled || one.word.stamp !== stamp) continue;
-      if (one.keeper.hold() !== undefined) break;
-      if (guard.isStopped() && one.keeper.unwanted() > 0) break;
+      if (isHeldBack(one)) break;
       // Where the request under way was one for the same, the fence does not know of this word yet.
       joint.stood(stamp.sentMs, true);
       landed(owner, one, stamp);
@@ -64,6 +83,7 @@ export function following(
   return {
     leave,
     follow,
+    done,
     apply(owner, one, word) {
       const before = one.word;
       const heldBefore = before === word ? undefined : one.keeper.hold();
@@ -76,7 +96,7 @@ export function following(
       }
       const isIdle = one.keeper.pending() === 0 && !one.keeper.isSending();
       // A last word is done with only when the writer has looked once more.
-      if (hold !== undefined || !isIdle || word.set.leaves) {
+      if (isHeldBack(one) || !isIdle || word.set.leaves) {
         void follow(owner, one);
         return;
       }

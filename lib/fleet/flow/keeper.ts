@@ -1,3 +1,4 @@
+import { hadNoEffect } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import { doorbell } from "../../kit/flow/doorbell.ts";
 import type { BatchLimits } from "../../route53/batches.ts";
@@ -7,11 +8,16 @@ import {
   type ZoneWriter,
   zoneWriter,
 } from "../../route53/flow/zone-writer.ts";
-import type { Published } from "../../route53/plan.ts";
+import type { Change, Published } from "../../route53/plan.ts";
 import { keyOf, type RecordKey, type RecordSet } from "../../route53/record-set.ts";
 import { type Hold, holdOf } from "../shrink.ts";
 import type { OwnerSet } from "../wire.ts";
+import type { DeleteGuard } from "./delete-guard.ts";
 import type { JointWriter } from "./joint-writer.ts";
+
+type Records = ReadonlyMap<RecordKey, RecordSet>;
+/** What the zone was found to hold under these keys; undefined for nothing. */
+export type Found = ReadonlyMap<RecordKey, RecordSet | undefined>;
 
 /** Keeps one owner's records as its newest set asks. */
 export interface Keeper {
@@ -22,7 +28,7 @@ export interface Keeper {
   pending(): number;
   /** A request is under way: what it adds or removes is not in `published` yet. */
   isSending(): boolean;
-  /** Of the owner's records, those that the newest set does not hold. */
+  /** Of the owner's records, those under way included, the ones that the newest set does not hold. */
   unwanted(): number;
   published(): ReadonlyMap<RecordKey, RecordSet>;
   /** How many they are. */
@@ -33,8 +39,11 @@ export interface Keeper {
   settled(): Promise<boolean>;
   /** Looks again: whether records may be deleted has changed. */
   wake(): void;
-  /** Begins anew from what the zone was found to hold under these keys: a record, or nothing. */
-  correct(found: ReadonlyMap<RecordKey, RecordSet | undefined>): Promise<void>;
+  /**
+   * Begins anew from what the zone was found to hold under some keys: a record, or nothing. Asks for them only once no
+   * request is under way, so that nothing of what is published is about to change.
+   */
+  correct(find: (published: Records) => Found): Promise<void>;
   /** Ends; a request under way still lands. */
   close(): Promise<void>;
 }
@@ -46,8 +55,8 @@ export interface KeeperOptions {
   readonly sentMs: number;
   readonly joint: Pick<JointWriter, "submit">;
   readonly group: WriterPorts<never>["group"];
-  /** Whether so many records may be deleted now; throws `Unavailable` when they must wait. */
-  readonly admit: (deletes: number) => void;
+  /** Whether these may be deleted now; see `DeleteGuard`. */
+  readonly admit: DeleteGuard["admit"];
   /** No record may be deleted at the moment. */
   readonly isKept: () => boolean;
   readonly limits: BatchLimits;
@@ -94,9 +103,16 @@ export function keeper(options: KeeperOptions): Keeper {
       kept,
       bell,
       zone: {
-        submit(batch) {
-          admit(batch.filter(({ action }) => action === "DELETE").length);
-          return joint.submit(batch, sentMs);
+        async submit(batch) {
+          const takeBack = admit(deletesOf(batch));
+          try {
+            const submission = await joint.submit(batch, sentMs);
+            if (submission.kind === "refused" && submission.mayHaveLanded !== true) takeBack();
+            return submission;
+          } catch (error) {
+            if (hadNoEffect(error)) takeBack();
+            throw error;
+          }
         },
         group: options.group,
         page: async () => ({ own: [], instances: [] }),
@@ -115,37 +131,42 @@ export function keeper(options: KeeperOptions): Keeper {
   };
   let life = begin(options.published);
 
-  const published = (): ReadonlyMap<RecordKey, RecordSet> =>
+  const published = (): Records =>
     new Map([...life.writer.standing().published].map(([key, { record }]) => [key, record]));
-  const close = async (): Promise<void> => {
-    life.end.abort();
-    await life.ended;
+  /** What the zone holds once the request under way has landed. */
+  const expected = (): ReadonlySet<RecordKey> => {
+    const { published: table, underWay } = life.writer.standing();
+    const keys = new Set(table.keys());
+    for (const { action, record } of underWay) {
+      if (action === "DELETE") keys.delete(keyOf(record));
+      else keys.add(keyOf(record));
+    }
+    return keys;
   };
 
+  let isClosed = false;
   let beginning = Promise.resolve();
-  const beginAgain = async (found: ReadonlyMap<RecordKey, RecordSet | undefined>) => {
-    await close();
-    const after = new Map(published());
-    for (const [key, record] of found) {
-      if (record === undefined) after.delete(key);
-      else after.set(key, record);
-    }
-    life = begin(after.values());
+  const beginAgain = async (find: (published: Records) => Found) => {
+    life.end.abort();
+    await life.ended;
+    if (isClosed) return;
+    const before = published();
+    life = begin(corrected(before, find(before)).values());
     bell.ring();
   };
 
   return {
     put(next, at) {
-      hold = holdOf({ published: published().keys(), set: next, sentMs: at, before: hold });
+      hold = holdOf({ published: expected(), set: next, sentMs: at, before: hold });
       set = next;
       sentMs = at;
       bell.ring();
     },
     hold: () => hold,
     pending: () => life.writer.difference().length,
-    isSending: () => life.writer.standing().isSending,
+    isSending: () => life.writer.standing().underWay.length > 0,
     unwanted: () =>
-      [...published().keys()].filter((key) => !set.records.has(key) && !set.keeps.has(key)).length,
+      [...expected()].filter((key) => !set.records.has(key) && !set.keeps.has(key)).length,
     published,
     size: () => life.writer.standing().published.size,
     refused: () =>
@@ -161,10 +182,28 @@ export function keeper(options: KeeperOptions): Keeper {
       return !end.signal.aborted;
     },
     wake: bell.ring,
-    correct(found) {
-      beginning = beginning.then(() => beginAgain(found));
+    correct(find) {
+      beginning = beginning.then(() => beginAgain(find));
       return beginning;
     },
-    close,
+    async close() {
+      isClosed = true;
+      life.end.abort();
+      await beginning;
+      await life.ended;
+    },
   };
 }
+
+/** The records with what was found in their place. */
+export function corrected(records: Records, found: Found): Records {
+  const after = new Map(records);
+  for (const [key, record] of found) {
+    if (record === undefined) after.delete(key);
+    else after.set(key, record);
+  }
+  return after;
+}
+
+const deletesOf = (batch: readonly Change[]): readonly RecordKey[] =>
+  batch.flatMap(({ action, record }) => (action === "DELETE" ? [keyOf(record)] : []));

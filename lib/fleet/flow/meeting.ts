@@ -47,10 +47,11 @@ export function meeting(
         report(told) {
           if (told.kind === "landed") {
             for (const { record } of told.changes) touch(touched, keyOf(record), clock.now());
-            const size = one.keeper.size();
-            const gone = told.changes.filter(({ action }) => action === "DELETE").length;
-            guard.added(size - one.size + gone);
-            one.size = size;
+            const comes = told.changes.filter(({ action }) => action !== "DELETE");
+            guard.added(
+              comes.map(({ record }) => keyOf(record)).filter((key) => !one.there.has(key)),
+            );
+            one.there = new Set(one.keeper.published().keys());
           }
           report({ kind: "wrote", owner, report: told, sentMs: one.word.stamp.sentMs });
         },
@@ -59,7 +60,7 @@ export function meeting(
       heardAtMs: clock.now(),
       landed: undefined,
       isFollowed: false,
-      size: published.length,
+      there: new Set(published.map(keyOf)),
       touched,
     };
     owners.known.set(owner, one);
@@ -81,7 +82,7 @@ export function meeting(
     const atMs = base?.atMs ?? options.readAtMs;
     const wasThere = startedMs < atMs - MARGIN_MS;
     const cameBack = base?.left === true && startedMs < atMs + RESTART_MS;
-    if (direct || !(wasThere || cameBack)) owners.unsure.add(owner);
+    if (direct || !(wasThere || cameBack)) owners.unsure.set(owner, clock.now());
     open(word, [...(base?.records.values() ?? [])]);
   };
 }

@@ -65,10 +65,17 @@ export interface Known {
   heardAtMs: number;
   landed: Stamp | undefined;
   isFollowed: boolean;
-  /** How many records the zone holds of it. */
-  size: number;
+  /** The records that the zone holds of it. */
+  there: ReadonlySet<RecordKey>;
   /** What this process has changed lately, and when, in the clock's ms. */
   readonly touched: Map<RecordKey, number>;
+}
+
+/** An owner whose records are left as they are once its last request has been answered. */
+export interface Leaving {
+  /** What it has said since: it waits for that answer, so that no two of its requests overtake each other. */
+  word: Word | undefined;
+  readonly done: Promise<void>;
 }
 
 /** What is known of a zone's owners. An owner is in at most one of the first three. */
@@ -76,12 +83,13 @@ export interface Owners {
   readonly known: Map<InstanceId, Known>;
   readonly bases: Map<InstanceId, Base>;
   readonly doubts: Map<InstanceId, { readonly word: Word; readonly sinceMs: number }>;
+  readonly leaving: Map<InstanceId, Leaving>;
   /** What has landed last, or was given up. */
   readonly landed: Map<InstanceId, Stamp>;
   /** Of those the ones for which the fence does not say so yet. */
   readonly unfenced: Set<InstanceId>;
-  /** Those of whose records the zone may hold more than is known. */
-  readonly unsure: Set<InstanceId>;
+  /** Those of whose records the zone may hold more than is known, and since when, in the clock's ms. */
+  readonly unsure: Map<InstanceId, number>;
 }
 
 export interface ZoneFleetOptions {
@@ -112,15 +120,16 @@ export const ownersOf = ({
     [...found].map(([owner, records]) => [owner, { records, atMs: readAtMs, left: false }]),
   ),
   doubts: new Map(),
+  leaving: new Map(),
   landed: new Map(),
   unfenced: new Set(),
-  unsure: new Set(),
+  unsure: new Map(),
 });
 
 /** How many records of ours the zone holds. */
 export function sizeOf({ bases, known }: Owners): number {
   let sum = 0;
   for (const { records } of bases.values()) sum += records.size;
-  for (const one of known.values()) sum += one.size;
+  for (const one of known.values()) sum += one.there.size;
   return sum;
 }

@@ -66,7 +66,10 @@ export interface Sender {
 const GATHER_MS = 100;
 /** Queues may lose a message; nothing is lost for longer than this. */
 const REPEAT_MS = 900_000;
-/** A writer holds a set that removes most of what there was until it hears it again; a little later than it must be. */
+/**
+ * A set that removes most of what there was is said again so much later, and from then on as one that is meant: a writer
+ * that hears of it for the first time by then need not wait.
+ */
 const CONFIRM_AFTER_MS = CONFIRM_MS + 1_000;
 /** A thousand hosts that see a new writer don't all speak at once. */
 const NEW_WRITER_MS = 20_000;
@@ -93,10 +96,23 @@ export function sender(options: SenderOptions): Sender {
   const difference = (): readonly Change[] => plan(published, options.desired(), options.kept());
   const differs = (): boolean => difference().length > 0 || !sameKeys(keptThen, options.kept());
 
+  /** Whether going from what was sent last to this looks like a mistake to the writer; of the first set nobody knows. */
+  const removesMost = (
+    records: ReadonlyMap<RecordKey, RecordSet>,
+    keeps: ReadonlySet<RecordKey>,
+  ) => {
+    const before = new Set([...published.keys(), ...keptThen]);
+    const gone = [...before].filter((key) => !records.has(key) && !keeps.has(key));
+    return sentAtMs === undefined || shrinks(before.size, gone.length);
+  };
+
   const post = async (why: Why, more: { drain: boolean; leaves: boolean }): Promise<void> => {
+    // All of it at one moment: what changes while the message is under way goes with the next one.
     const records = options.desired();
-    const keeps = new Set([...options.kept()].filter((key) => !records.has(key)));
+    const kept = new Set(options.kept());
     const changes = difference();
+    const isSudden = removesMost(records, kept);
+    const isMeant = why === "confirm" || (confirmAtMs === NEVER && !isSudden);
     seq += 1;
     const head = {
       zone: options.zone.id,
@@ -107,18 +123,18 @@ export function sender(options: SenderOptions): Sender {
       seq,
       upMs: Math.round(clock.now() - startedMs),
       direct: options.direct(),
-      ...more,
+      leaves: more.leaves,
+      drain: more.drain || isMeant,
     };
+    const keeps = [...kept].filter((key) => !records.has(key));
     const bodies = formatMessage(toWire(head, options.zone.name, records.values(), keeps));
     for (const body of bodies) await options.send(body);
-    const gone = changes.filter(({ action }) => action === "DELETE").length;
-    const isSmall = !shrinks(published.size, gone);
-    // What was there before this agent's first set nobody here knows.
-    confirmAtMs = seq === 1 || !isSmall ? clock.now() + CONFIRM_AFTER_MS : confirmAtMs;
+    if (isSudden) confirmAtMs = clock.now() + CONFIRM_AFTER_MS;
+    else if (why === "confirm") confirmAtMs = NEVER;
     published = new Map(
       [...records].map(([key, record]) => [key, { record, certain: true }] as const),
     );
-    keptThen = new Set(options.kept());
+    keptThen = kept;
     sentAtMs = clock.now();
     missingSinceMs = undefined;
     due = { atMs: sentAtMs + REPEAT_MS * (0.9 + random() / 10), why: "repeat" };
@@ -138,7 +154,6 @@ export function sender(options: SenderOptions): Sender {
     for (const resolve of waitingForSettled) resolve();
     waitingForSettled = [];
     if (confirmAtMs <= nowMs) {
-      confirmAtMs = NEVER;
       await post("confirm", STAYS);
       return clock.now();
     }
@@ -208,7 +223,7 @@ export function sender(options: SenderOptions): Sender {
     standing: () => ({
       published,
       waiting: difference().map((change) => ({ change })),
-      isSending: false,
+      underWay: [],
       settledAtMs,
       overdueSinceMs: missingSinceMs,
       turnedAwaySinceMs: undefined,

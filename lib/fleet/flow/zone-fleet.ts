@@ -1,6 +1,6 @@
 import type { InstanceId } from "../../ecs/arn.ts";
 import type { RecordKey, RecordSet } from "../../route53/record-set.ts";
-import type { Stamp } from "../../sqs/order.ts";
+import { isNewer, type Stamp } from "../../sqs/order.ts";
 import { compareAll, compareSome } from "./comparing.ts";
 import { deleteGuard } from "./delete-guard.ts";
 import { following } from "./following.ts";
@@ -73,7 +73,7 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
       for (const one of known.values()) one.keeper.wake();
     },
   });
-  const follows = following(owners, options, guard, ends.signal);
+  const follows = following(owners, options, guard, ends.signal, hear);
   const meet = meeting(owners, options, guard, follows);
   const done = (owner: InstanceId): Stamp | undefined => {
     const stamp = landed.get(owner);
@@ -83,27 +83,30 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
   const forgetSilent = (): void => {
     const nowMs = clock.now();
     for (const [owner, one] of known) {
-      if (nowMs - one.heardAtMs >= SILENT_MS) void follows.leave(owner, one, "silent");
+      if (nowMs - one.heardAtMs < SILENT_MS) continue;
+      const { word, landed: last } = one;
+      void follows.leave(owner, one, "silent").then(() => {
+        if (last !== word.stamp) giveUp(owner, word);
+      });
     }
     for (const [owner, { word, sinceMs }] of doubts) {
       // Had there been a newer one, it would have been sent again by now: nobody speaks for the owner any more.
       if (nowMs - sinceMs < SILENT_MS) continue;
       doubts.delete(owner);
-      landed.set(owner, word.stamp);
-      release(owner);
+      giveUp(owner, word);
     }
+  };
+  /** Nothing of it is in the zone, and nobody waits for it: it need not stay in the queue. */
+  const giveUp = (owner: InstanceId, { stamp }: Word): void => {
+    const last = landed.get(owner);
+    if (last !== undefined && isNewer(last, stamp)) return;
+    joint.stood(stamp.sentMs, false);
+    follows.done(owner, stamp);
   };
 
   return {
     done,
-    take(word) {
-      const one = known.get(word.owner);
-      if (one === undefined) meet(word);
-      else {
-        if (word.direct) owners.unsure.add(word.owner);
-        follows.apply(word.owner, one, word);
-      }
-    },
+    take: hear,
     moved() {
       for (const owner of [...unfenced].filter((each) => done(each) !== undefined)) {
         unfenced.delete(owner);
@@ -120,11 +123,14 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
       }
     },
     compare: (found, sinceMs) => compareAll(owners, options, follows, found, sinceMs),
-    unsure: () => ({ owners: new Set(owners.unsure), names: namesOf() }),
+    unsure: () => ({ owners: new Set(owners.unsure.keys()), names: namesOf() }),
     settle: (some, found, names, sinceMs) => compareSome(owners, some, found, names, sinceMs),
     async close() {
       ends.abort();
-      await Promise.all([...known.values()].map((one) => one.keeper.close()));
+      await Promise.all([
+        ...[...known.values()].map((one) => one.keeper.close()),
+        ...[...owners.leaving.values()].map((one) => one.done),
+      ]);
     },
     views: () =>
       [...known].map(([owner, { keeper, word }]) => ({
@@ -140,10 +146,24 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
     size: () => sizeOf(owners),
   };
 
+  function hear(word: Word): void {
+    const { owner } = word;
+    const one = known.get(owner);
+    const leaving = owners.leaving.get(owner);
+    if (leaving !== undefined) {
+      leaving.word = { ...word, direct: word.direct || leaving.word?.direct === true };
+    } else if (one === undefined) {
+      meet(word);
+    } else {
+      if (word.direct) owners.unsure.set(owner, clock.now());
+      follows.apply(owner, one, word);
+    }
+  }
+
   /** Where the unsure owners have records, or ask for some. */
   function namesOf(): ReadonlySet<string> {
     const names = new Set<string>();
-    for (const owner of owners.unsure) {
+    for (const owner of owners.unsure.keys()) {
       const one = known.get(owner);
       if (one === undefined) continue;
       for (const key of [...one.keeper.published().keys(), ...one.word.set.records.keys()]) {

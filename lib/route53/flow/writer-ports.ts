@@ -93,8 +93,8 @@ export interface Waiting {
 export interface Standing {
   readonly published: ReadonlyMap<RecordKey, Published>;
   readonly waiting: readonly Waiting[];
-  /** A request that changes the zone is under way: what is published may be about to differ. */
-  readonly isSending: boolean;
+  /** The changes of the request that is under way: what is published is about to differ by them. */
+  readonly underWay: readonly Change[];
   /** When nothing was left to send last; what is refused does not count. */
   readonly settledAtMs: number | undefined;
   /** Since when something could have been sent, it being this host's turn, and nothing was accepted. */

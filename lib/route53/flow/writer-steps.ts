@@ -11,7 +11,7 @@ interface Times {
   settledAtMs: number | undefined;
   /** Since when something could have been sent, and nothing was accepted. */
   overdueSinceMs: number | undefined;
-  isSending: boolean;
+  underWay: readonly Change[];
 }
 
 /** What a writer does next, one request at a time, and how it stands meanwhile. */
@@ -26,7 +26,7 @@ export function writerSteps<Cursor>(
 } {
   const { clock } = options;
   const { book, refused, requests } = parts;
-  const times: Times = { settledAtMs: undefined, overdueSinceMs: undefined, isSending: false };
+  const times: Times = { settledAtMs: undefined, overdueSinceMs: undefined, underWay: [] };
   const acts = writerActs(options, parts, times);
   const tellFlapping = flappingTold(options, parts);
   let isSortingsTurn = true;
@@ -78,7 +78,7 @@ export function writerSteps<Cursor>(
           const held = refused.of(change);
           return { change, ...(held && { refused: held }) };
         }),
-        isSending: times.isSending,
+        underWay: times.underWay,
         settledAtMs: times.settledAtMs,
         overdueSinceMs: isTurn ? sinceMs : undefined,
         turnedAwaySinceMs: requests.turnedAwaySinceMs(),
@@ -120,11 +120,11 @@ function writerActs<Cursor>(
     }
   };
   const send = async (batch: readonly Change[]): Promise<Submission> => {
-    times.isSending = true;
+    times.underWay = batch;
     try {
       return await submit(batch);
     } finally {
-      times.isSending = false;
+      times.underWay = [];
     }
   };
 

@@ -81,7 +81,7 @@ function bench() {
         standing: () => ({
           published,
           waiting,
-          isSending: false,
+          underWay: [],
           settledAtMs: undefined,
           overdueSinceMs: undefined,
           turnedAwaySinceMs: undefined,

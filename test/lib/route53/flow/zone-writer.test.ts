@@ -786,7 +786,7 @@ describe("how the writer stands", () => {
     want(record(1));
     expect(writer.standing()).toMatchObject({
       waiting: [{ change: upsert(record(1)) }],
-      isSending: false,
+      underWay: [],
       settledAtMs: undefined,
     });
     void writer.run(stop.signal);
