@@ -181,6 +181,11 @@ function gated(edges: Edges, { call }: Gate): Edges {
         read: () => call(() => store.read()),
         write: (text) => call(() => store.write(text)),
         remove: () => call(() => store.remove()),
+        sign: {
+          show: () => call(() => store.sign.show()),
+          see: () => call(() => store.sign.see()),
+          remove: () => call(() => store.sign.remove()),
+        },
       };
     },
   };

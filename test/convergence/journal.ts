@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/kit/flow/clock.ts";
 import type { JournalStore } from "../../lib/route53/flow/journal.ts";
 import type { Faults } from "./faults.ts";
+import type { Life } from "./zone.ts";
 
 /** No start has met the disk yet. */
 const UNMET = Number.POSITIVE_INFINITY;
@@ -9,7 +10,8 @@ const MET_MS = 1_000;
 
 /** The disk of one host, as far as the journal is on it. */
 export interface Disk {
-  store(name: string): JournalStore;
+  /** The journal as one life of an agent reaches it. */
+  store(name: string, life: Life): JournalStore;
   names(): Promise<readonly string[]>;
   /** Something else writes into every file, or they are lost. */
   spoil(text: string | undefined): void;
@@ -37,11 +39,13 @@ export function disk({
     const untilMs = stale.get(name) ?? UNMET;
     return untilMs !== UNMET && untilMs > clock.now();
   };
+  /** Who shows each journal's sign of life. */
+  const shown = new Map<string, Life>();
   const put = (name: string, text: string | undefined): void =>
     void files.set(name, [...(files.get(name) ?? []), text].slice(-8));
 
   return {
-    store: (name) => ({
+    store: (name, life) => ({
       async read() {
         await clock.sleep(1);
         if (stale.has(name)) stale.set(name, clock.now() + MET_MS);
@@ -66,6 +70,24 @@ export function disk({
         }
         stale.delete(name);
         put(name, undefined);
+      },
+      sign: {
+        async show() {
+          if (shown.get(name) === life) return;
+          await clock.sleep(1);
+          if (isStuck(name)) throw new Error("EROFS: read-only file system");
+          shown.set(name, life);
+        },
+        async see() {
+          await clock.sleep(1);
+          const last = shown.get(name);
+          if (last === undefined) return "unknown";
+          return last.deadForMs() > 0 ? "dead" : "lives";
+        },
+        async remove() {
+          await clock.sleep(1);
+          shown.delete(name);
+        },
       },
     }),
     async names() {

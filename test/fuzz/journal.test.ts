@@ -10,7 +10,7 @@ import {
 import { type Published, plan } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey, recordTypes } from "../../lib/route53/record-set.ts";
 import { formatSetIdentifier, parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
-import { instance, owner, record, task, ZONE } from "../support/build.ts";
+import { instance, noSign, owner, record, task, ZONE } from "../support/build.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";
 import { damage, damaged, hostileJson, hostileText, mutatedJson } from "./hostile.ts";
@@ -85,7 +85,12 @@ test(
       fc.asyncProperty(strange, async (bytes) => {
         const keeper = journalKeeper({
           scope,
-          store: { read: async () => bytes, write: async () => {}, remove: async () => {} },
+          store: {
+            read: async () => bytes,
+            write: async () => {},
+            remove: async () => {},
+            sign: noSign,
+          },
           clock: fakeClock(),
           random: () => 0.5,
           stop: new AbortController().signal,
