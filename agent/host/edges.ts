@@ -4,7 +4,7 @@ import { hostAddresses } from "../../lib/ecs/io/instance-metadata.ts";
 import { type FoundEcsAgent, findEcsAgent } from "../../lib/ecs/io/introspection.ts";
 import type { Addresses } from "../../lib/net/address.ts";
 import type { JournalStore } from "../../lib/route53/flow/journal.ts";
-import { journalFile, namesIn, readBootId } from "../../lib/route53/io/journal-file.ts";
+import { journalStore, namesIn, readBootId } from "../../lib/route53/io/journal-file.ts";
 import type { HostedZone, OpenZone } from "../../lib/route53/io/zone.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { introspectionUrls } from "./host.ts";
@@ -42,6 +42,6 @@ export const systemEdges = (
   },
   hostAddresses: () => hostAddresses(env),
   bootId: readBootId,
-  journal: (name) => journalFile(config.stateDir, name),
+  journal: (name) => journalStore(config.stateDir, name),
   journalNames: () => namesIn(config.stateDir),
 });

@@ -60,7 +60,7 @@ export async function findPublished({
   whole,
   insist,
 }: {
-  readonly journal: JournalKeeper | undefined;
+  readonly journal: Pick<JournalKeeper, "load"> | undefined;
   readonly zone: OwnedZone;
   readonly zoneSize: number;
   readonly names: ReadonlySet<string>;

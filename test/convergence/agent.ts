@@ -182,6 +182,11 @@ function gated(edges: Edges, { call }: Gate): Edges {
         isOurs: () => call(() => store.isOurs()),
         write: (text) => call(() => store.write(text)),
         remove: () => call(() => store.remove()),
+        sign: {
+          show: () => call(() => store.sign.show()),
+          see: () => call(() => store.sign.see()),
+          remove: () => call(() => store.sign.remove()),
+        },
       };
     },
   };

@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/kit/flow/clock.ts";
 import type { JournalStore } from "../../lib/route53/flow/journal.ts";
 import type { Faults } from "./faults.ts";
+import type { Life } from "./zone.ts";
 
 /** No start has met the disk yet. */
 const UNMET = Number.POSITIVE_INFINITY;
@@ -9,7 +10,8 @@ const MET_MS = 1_000;
 
 /** The disk of one host, as far as the journal is on it. */
 export interface Disk {
-  store(name: string): JournalStore;
+  /** The journal as one life of an agent reaches it. */
+  store(name: string, life: Life): JournalStore;
   names(): Promise<readonly string[]>;
   /** Something else writes into every file, or they are lost. */
   spoil(text: string | undefined): void;
@@ -45,7 +47,9 @@ export function disk({
     file += 1;
     newest.set(name, file);
   };
-  const storeOf = (name: string): JournalStore => {
+  /** Who shows each journal's sign of life. */
+  const shown = new Map<string, Life>();
+  const storeOf = (name: string, life: Life): JournalStore => {
     let ours: number | undefined;
     return {
       async isOurs() {
@@ -77,6 +81,24 @@ export function disk({
         }
         stale.delete(name);
         put(name, undefined);
+      },
+      sign: {
+        async show() {
+          if (shown.get(name) === life) return;
+          await clock.sleep(1);
+          if (isStuck(name)) throw new Error("EROFS: read-only file system");
+          shown.set(name, life);
+        },
+        async see() {
+          await clock.sleep(1);
+          const last = shown.get(name);
+          if (last === undefined) return "unknown";
+          return last.deadForMs() > 0 ? "dead" : "lives";
+        },
+        async remove() {
+          await clock.sleep(1);
+          shown.delete(name);
+        },
       },
     };
   };

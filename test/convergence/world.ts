@@ -214,7 +214,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
         hostedZone: () => route53.as(number, life),
         hostAddresses: async () => ({}),
         bootId: async () => `boot ${host.boot}`,
-        journal: files.store,
+        journal: (name) => files.store(name, life),
         journalNames: files.names,
       }),
     });

@@ -10,7 +10,7 @@ import {
 import { type Published, plan } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey, recordTypes } from "../../lib/route53/record-set.ts";
 import { formatSetIdentifier, parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
-import { instance, owner, record, task, ZONE } from "../support/build.ts";
+import { instance, noSign, owner, record, task, ZONE } from "../support/build.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { cases, FUZZ_LIMIT_MS } from "./cases.ts";
 import { damage, damaged, hostileJson, hostileText, mutatedJson } from "./hostile.ts";
@@ -90,6 +90,7 @@ test(
             isOurs: async () => false,
             write: async () => {},
             remove: async () => {},
+            sign: noSign,
           },
           clock: fakeClock(),
           random: () => 0.5,

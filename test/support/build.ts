@@ -2,6 +2,7 @@ import type { DesiredRules } from "../../lib/discovery/desired.ts";
 import type { Container, ContainerId } from "../../lib/docker/container.ts";
 import type { InstanceId, Owner, TaskId } from "../../lib/ecs/arn.ts";
 import type { TaskContainer } from "../../lib/ecs/task.ts";
+import type { JournalSign } from "../../lib/route53/flow/journal.ts";
 import type { Change } from "../../lib/route53/plan.ts";
 import type { RecordSet } from "../../lib/route53/record-set.ts";
 import { formatSetIdentifier } from "../../lib/route53/set-identifier.ts";
@@ -42,6 +43,13 @@ export const desiredRules: DesiredRules = {
   routing: "weighted",
   addressSource: "auto",
   srv: false,
+};
+
+/** A journal's sign of life where nobody looks at it. */
+export const noSign: JournalSign = {
+  show: async () => {},
+  see: async () => "unknown",
+  remove: async () => {},
 };
 
 /** A container of a task, as introspection tells it. */

@@ -20,11 +20,24 @@ export interface JournalStore {
   /** Once the signal has aborted, the text takes no effect any more, as far as that is still in anybody's hand. */
   write(text: string, signal?: AbortSignal): Promise<void>;
   remove(): Promise<void>;
+  /** Of the agent that keeps it, whichever that is. */
+  readonly sign: JournalSign;
+}
+
+/** Proof of the life and the death of those who keep a journal. */
+export interface JournalSign {
+  /** Shows it for as long as this process lives, in the place of one who kept the journal before. */
+  show(): Promise<void>;
+  /** "dead" only with proof; "unknown" where nobody can tell. Never rejects. */
+  see(): Promise<"lives" | "dead" | "unknown">;
+  remove(): Promise<void>;
 }
 
 export interface JournalKeeper {
   /** What the last process published; undefined when there is no journal that can be believed. Takes it over. */
   load(): Promise<Journal | undefined>;
+  /** The same, and who keeps it, without taking it over. */
+  peek(): Promise<(Journal & { readonly by: JournalKeeperId }) | undefined>;
   /** Remembers what is published. Never throws: a journal that can't be written is only a dearer next start. */
   remember(journal: Journal): Promise<void>;
   /** Another agent of this host has taken it over: what this one remembers is not remembered any more. */
@@ -34,6 +47,7 @@ export interface JournalKeeper {
 /**
  * Promises:
  * - it belongs to the agent that loaded it last: an older one finds the newer one's mark in it, and leaves it;
+ * - while it bears an agent's mark, that one's sign of life is shown, or nobody takes the agent for dead;
  * - what can't be written any more is removed, so that a next start never believes an old journal; and until that is
  *   done, it is tried again by itself;
  * - what can't be written is not believed either: it would stay as it is from here on;
@@ -104,6 +118,7 @@ export function journalKeeper({
   };
 
   return {
+    peek: () => attempt(async () => parseJournal((await store.read()) ?? "", scope)),
     load: () =>
       attempt(async (signal) => {
         const found = await file.look();
@@ -170,6 +185,9 @@ function markedFile({
     async write(journal: Journal, signal: AbortSignal): Promise<void> {
       const text = formatJournal(scope, journal, { generation: generation ?? 1, writer });
       if (isReplaced || text === last) return;
+      // Where it can't be shown, an earlier one's must not stand for it.
+      await store.sign.show().catch(() => store.sign.remove().catch(() => {}));
+      signal.throwIfAborted();
       await replace(text, signal);
       last = text;
     },

@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolder } from "../../kit/io/folder.ts";
+import { type LifeSign, lifeSign } from "../../kit/io/life-sign.ts";
 
 /** One small file. Every function rejects with the file system's error. */
 export interface JournalFile {
@@ -102,6 +103,15 @@ export function journalFile(folder: string, name: string): JournalFile {
 /** Tells one written file from any other, and from itself once it is written into. */
 const identityOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string =>
   [dev, ino, size, mtimeNs].join(" ");
+
+/** The same file, and beside it the sign of life of the agent that keeps it. */
+export const journalStore = (
+  folder: string,
+  name: string,
+): JournalFile & { readonly sign: LifeSign } => ({
+  ...journalFile(folder, name),
+  sign: lifeSign(folder, `${name}.alive`),
+});
 
 /** The names of all files in the folder; none where it can't be read. */
 export const namesIn = (folder: string): Promise<readonly string[]> =>

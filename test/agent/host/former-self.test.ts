@@ -1,15 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
 import { removeFormerSelves, sameInstance } from "../../../agent/host/former-self.ts";
 import { Unavailable } from "../../../lib/kit/failure.ts";
-import { formatJournal, journalName } from "../../../lib/route53/journal.ts";
+import type { SignOfLife } from "../../../lib/kit/io/life-sign.ts";
+import { formatJournal, journalName, sealed } from "../../../lib/route53/journal.ts";
 import { keyOf, type RecordSet } from "../../../lib/route53/record-set.ts";
 import { formatSetIdentifier } from "../../../lib/route53/set-identifier.ts";
 import { instance, owner, record, task, ZONE } from "../../support/build.ts";
-import { fakeClock } from "../../support/fake-clock.ts";
+import { fakeClock, settle } from "../../support/fake-clock.ts";
 import { rulesZone } from "../../support/rules-zone.ts";
 
 const FORMER = instance(7);
 const BOOT = "boot-1";
+const NEWER = '"generation":9,"writer":"00000000000000cc"';
 const of = (n: number, whose = FORMER) =>
   record(n, { setIdentifier: formatSetIdentifier({ instance: whose, task: task(n) }) });
 const absolute = (one: RecordSet) => ({ ...one, name: `${one.name}.` });
@@ -18,7 +20,11 @@ const absolute = (one: RecordSet) => ({ ...one, name: `${one.name}.` });
 async function start(
   zoneHolds: readonly RecordSet[],
   journals: readonly (readonly [RecordSet[], { instance?: typeof FORMER; boot?: string }])[],
+  /** What is seen of the life of whoever keeps them, the last for good; each look may do something besides. */
+  signs: readonly (SignOfLife | ((files: Map<string, string>) => SignOfLife))[] = ["dead"],
 ) {
+  const clock = fakeClock();
+  let looks = 0;
   const files = new Map(
     journals.map(([records, { instance: whose = FORMER, boot = BOOT }]) => [
       journalName({ zoneId: "Z1", instance: whose }),
@@ -32,6 +38,7 @@ async function start(
       ),
     ]),
   );
+  const shown = new Set(files.keys());
   const zone = rulesZone(FORMER);
   for (const one of zoneHolds) zone.edit({ action: "UPSERT", record: absolute(one) });
   const told: string[] = [];
@@ -42,7 +49,7 @@ async function start(
     ]),
   ) as never;
   const stop = new AbortController();
-  await removeFormerSelves({
+  const removed = removeFormerSelves({
     config: { hostedZoneId: "Z1", patience: 60, dryRun: false },
     owner,
     zoneName: ZONE,
@@ -57,18 +64,29 @@ async function start(
         isOurs: async () => false,
         write: async (text) => void files.set(name, text),
         remove: async () => void files.delete(name),
+        sign: {
+          show: async () => void shown.add(name),
+          async see() {
+            const sign = signs[Math.min(looks, signs.length - 1)] ?? "unknown";
+            looks += 1;
+            return typeof sign === "function" ? sign(files) : sign;
+          },
+          remove: async () => void shown.delete(name),
+        },
       }),
     },
-    surroundings: { clock: fakeClock(), random: () => 0.5, log },
+    surroundings: { clock, random: () => 0.5, log },
     end: stop.signal,
   });
-  return { zone, files, told };
+  const ends = removed.then(() => true);
+  while (!(await Promise.race([ends, settle().then(() => false)]))) await clock.next();
+  return { zone, files, told, shown };
 }
 
 describe("a host that is registered under another container instance than before", () => {
   it("removes exactly the records that it had as the former one, and forgets it", async () => {
     const others = [of(5, instance(9)), of(6, owner.instance)];
-    const { zone, files, told } = await start(
+    const { zone, files, told, shown } = await start(
       [of(1), of(2), of(3), ...others],
       [[[of(1), of(2)], {}]],
     );
@@ -76,6 +94,7 @@ describe("a host that is registered under another container instance than before
     expect(zone.weighted()).toEqual(expect.arrayContaining([of(3), ...others]));
     expect(zone.batches).toHaveLength(1);
     expect([...files.keys()]).toEqual([]);
+    expect([...shown]).toEqual([]);
     expect(told).toEqual([expect.stringContaining("was another container instance before")]);
   });
 
@@ -92,6 +111,44 @@ describe("a host that is registered under another container instance than before
     const { zone, files } = await start([mine], [[[mine], over]]);
     expect(zone.batches).toEqual([]);
     expect(files.size).toBe(1);
+  });
+});
+
+describe("another container instance of this machine, which keeps its journal in the same folder", () => {
+  const byAnother = (files: Map<string, string>): SignOfLife => {
+    for (const [name, text] of files) {
+      const json = text.slice(0, -10).replace("00000000000000aa", "00000000000000bb");
+      files.set(name, sealed(json));
+    }
+    return "dead";
+  };
+
+  it.each<[string, Parameters<typeof start>[2], string]>([
+    ["while its agent lives", ["lives"], "info: another agent shares --stateDir"],
+    ["while nobody can tell", ["unknown"], "warn: can't tell whether"],
+    ["whose agent has only started again", ["dead", "lives"], "info: another agent"],
+    ["whose next agent has died, too", [byAnother, "dead"], "info: another agent"],
+  ])("loses nothing %s", async (_, signs, words) => {
+    const { zone, files, told } = await start([of(1)], [[[of(1)], {}]], signs);
+    expect(zone.batches).toEqual([]);
+    expect(zone.weighted()).toEqual([of(1)]);
+    expect(files.size).toBe(1);
+    expect(told).toEqual([expect.stringContaining(words)]);
+  });
+
+  it("keeps what is left of its records when its agent comes back meanwhile", async () => {
+    const takenOver = (files: Map<string, string>): SignOfLife => {
+      // What this start writes into the journal is not the last word in it.
+      const set = files.set.bind(files);
+      files.set = (name, text) => {
+        const json = text.slice(0, -10).replace(/"generation":\d+,"writer":"\w+"/, NEWER);
+        return set(name, sealed(json));
+      };
+      return "dead";
+    };
+    const { zone, told } = await start([of(1)], [[[of(1)], {}]], ["dead", takenOver]);
+    expect(zone.batches).toEqual([]);
+    expect(told.at(-1)).toContain("its agent lives again");
   });
 });
 

@@ -18,8 +18,6 @@ function bench(known: readonly RecordSet[], zoneSize = 10) {
     return findPublished({
       journal: journal && {
         load: async () => journal,
-        remember: async () => {},
-        isReplaced: () => false,
       },
       // biome-ignore lint/suspicious/noExplicitAny: the cursor is the zone's own affair.
       zone: owned as any,

@@ -1,6 +1,7 @@
 import { findPublished } from "../../../agent/host/published.ts";
 import { journalKeeper } from "../../../lib/route53/flow/journal.ts";
 import { keyOf } from "../../../lib/route53/record-set.ts";
+import { noSign } from "../../support/build.ts";
 import { chance } from "../../support/chance.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
 import { virtualAgent } from "./agent.ts";
@@ -48,6 +49,7 @@ export async function firstMinute({
         remove: async () => {
           file = undefined;
         },
+        sign: noSign,
       },
       scope: { zoneId: "Z1", zoneName: ZONE_NAME, instance: instanceOf(1), boot: "boot" },
       clock,

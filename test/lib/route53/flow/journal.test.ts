@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { type JournalStore, journalKeeper } from "../../../../lib/route53/flow/journal.ts";
 import { type Journal, type JournalScope, parseJournal } from "../../../../lib/route53/journal.ts";
 import { keyOf, type RecordSet } from "../../../../lib/route53/record-set.ts";
-import { owner, record, ZONE } from "../../../support/build.ts";
+import { noSign, owner, record, ZONE } from "../../../support/build.ts";
 import { fakeClock } from "../../../support/fake-clock.ts";
 
 const scope: JournalScope = { zoneId: "Z1", zoneName: ZONE, instance: owner.instance, boot: "1" };
@@ -46,6 +46,7 @@ function disk() {
           if (!state.canRemove) return refuse("EROFS");
           state.text = undefined;
         },
+        sign: noSign,
         ...over,
       },
       scope,
