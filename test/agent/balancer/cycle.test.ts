@@ -189,7 +189,10 @@ describe("a services file", () => {
     world.outside.services.text = '[\n {"family": }\n]';
     const result = await world.cycle();
     expect(result.files.problems).toEqual([
-      's3://bkt/services: line 2, column 13: expected a value, got "}"',
+      {
+        why: 's3://bkt/services: line 2, column 13: expected a value, got "}"',
+        isKept: true,
+      },
     ]);
     expect(world.standing(result, "web")).toBe("as wanted");
     world.outside.tasks.push(hostTask("web", 40_100));
