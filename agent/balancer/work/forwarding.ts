@@ -136,6 +136,8 @@ function forwardsOf(
   const say = (level: "info" | "warn", port: number, text: string): void =>
     tell({ level, about: `port ${port}`, text });
   return forwards({
+    // During an update the next process listens before this one is told to end.
+    shared: process.platform === "linux",
     policy: "p2c",
     connectTimeoutMs: CONNECT_MS,
     clock,

@@ -14,6 +14,8 @@ import { type TcpProxy, type TcpProxyFigures, tcpProxy } from "./tcp-proxy.ts";
 export interface ForwardsOptions {
   /** The one address to listen on; all when not given. */
   readonly host?: string;
+  /** Another process may listen on the same ports beside this one, to take them over. Linux only. */
+  readonly shared?: boolean;
   readonly policy: Policy;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs?: number;
