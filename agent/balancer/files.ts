@@ -12,6 +12,13 @@ export interface OneFile {
   readonly source: TextSource;
 }
 
+/** Why a file could not be read or understood. */
+export interface FileTrouble {
+  readonly why: string;
+  /** It was read before, and what it said then still counts. */
+  readonly isKept: boolean;
+}
+
 interface BrokenEntry {
   readonly name: string;
   readonly problem: string;
@@ -22,10 +29,9 @@ export interface Files {
   readonly configuration: Configuration | undefined;
   /** Undefined as long as the file was never read. */
   readonly services: readonly Service[] | undefined;
-  /** Why a file could not be read or understood; what was read last still counts. */
-  readonly problems: readonly string[];
-  /** The configuration file was not given for want of an answer: it may be given a moment later. */
-  readonly isAway: boolean;
+  readonly problems: readonly FileTrouble[];
+  /** Why the configuration file was not given, where it may be given a moment later. */
+  readonly away: Unavailable | undefined;
   /** Entries of the services file that can't be understood. */
   readonly broken: readonly BrokenEntry[];
   /** What was passed over, or put right. */
@@ -35,7 +41,7 @@ export interface Files {
 interface Understood<T> {
   readonly value: T | undefined;
   readonly problem?: string;
-  readonly isAway?: boolean;
+  readonly away?: Unavailable;
   readonly notes: readonly string[];
 }
 
@@ -77,8 +83,10 @@ export function followFiles(files: {
     return {
       configuration: first.value,
       services: second.value?.services,
-      isAway: first.isAway === true,
-      problems: [first.problem, second.problem].filter((one) => one !== undefined),
+      away: first.away,
+      problems: [first, second].flatMap(({ problem, value }) =>
+        problem === undefined ? [] : [{ why: problem, isKept: value !== undefined }],
+      ),
       broken: second.value?.broken ?? [],
       notes: [...first.notes, ...second.notes],
     };
@@ -89,21 +97,21 @@ const problemsText = (where: string, problems: readonly FileProblem[]): string =
   `${where}: ${problems.map(problemText).join("; ")}`;
 
 function follow<T>(
-  { source, where }: OneFile,
+  { source }: OneFile,
   understand: (text: string) => Understood<T>,
 ): () => Promise<Understood<T>> {
   let last: Understood<T> = { value: undefined, notes: [] };
   return async () => {
     const read = await source.read().catch((error: unknown) => {
       if (!(error instanceof Unavailable)) throw error;
-      return { kind: "away" as const, problem: `${where}: ${causes(error)}` };
+      return { kind: "away" as const, away: error };
     });
     if (read.kind === "text") {
       const now = understand(read.text);
       last = { ...now, value: now.value ?? last.value };
     }
     // What was wrong with the text stays wrong until it is another one; what was in the way of it goes.
-    if (read.kind === "away") return { ...last, problem: read.problem, isAway: true };
+    if (read.kind === "away") return { ...last, problem: causes(read.away), away: read.away };
     return read.kind === "problem" ? { ...last, problem: read.problem } : last;
   };
 }

@@ -28,6 +28,9 @@ export async function balancer(
   surroundings: Surroundings,
   edges: Edges = systemEdges(config, surroundings.env),
 ): Promise<Answer | undefined> {
+  if (config.json && !config.dryRun) {
+    return { code: 2, why: "--json: expected --dryRun beside it, got none" };
+  }
   const { stop } = surroundings;
   const bell = doorbell();
   const observed = observer(config, surroundings);

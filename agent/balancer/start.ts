@@ -7,11 +7,10 @@ import type { Files } from "./files.ts";
 import { type HostIdentity, hostIn, type LocalIdentity } from "./identity.ts";
 
 /** The configuration as it is read at the start; nothing can be done without one. Throws `Fatal` and `Unavailable`. */
-function configurationOf({ configuration, problems, isAway }: Files): Configuration {
+function configurationOf({ configuration, problems, away }: Files): Configuration {
   if (configuration !== undefined) return configuration;
-  const [problem = "the configuration file was not read"] = problems;
-  if (!isAway) throw new Fatal(problem);
-  throw new Unavailable("S3", "did not give the configuration file", { cause: problem });
+  if (away !== undefined) throw away;
+  throw new Fatal(problems.map(({ why }) => why).join("; "));
 }
 
 /**

@@ -2,6 +2,9 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { type FleetStandIn, fleetStandIn } from "../../lib/standins/ecs/service-api.ts";
 import type { FleetState } from "../../lib/standins/ecs/service-rules.ts";
+import type { ClassicBalancer } from "../../lib/standins/elb/classic-state.ts";
+import { type ElbStandIn, elbStandIn } from "../../lib/standins/elb/server.ts";
+import { metadataStandIn } from "../../lib/standins/metadata/server.ts";
 
 // A process of net-lab.ts in a network namespace: one question a line in, one answer a line out.
 
@@ -25,7 +28,7 @@ export interface Asked {
 
 interface Question {
   readonly id: number;
-  readonly act: "serve" | "end" | "fleet" | "ask" | "hold" | "holdMany" | "say" | "get";
+  readonly act: "serve" | "end" | "fleet" | "ask" | "hold" | "holdMany" | "say" | "get" | "metadata" | "elb";
   readonly name?: string;
   readonly host?: string;
   readonly port?: number;
@@ -33,11 +36,14 @@ interface Question {
   readonly count?: number;
   readonly state?: FleetState;
   readonly load?: Load;
+  readonly values?: Readonly<Record<string, string>>;
+  readonly balancer?: ClassicBalancer;
 }
 
 const LIMIT_MS = 10_000;
 const servers = new Map<number, { readonly server: Server; readonly sockets: Set<Socket> }>();
 let fleet: FleetStandIn | undefined;
+let elb: ElbStandIn | undefined;
 let state: FleetState = { clusters: [] };
 let held: { readonly socket: Socket; received: string; ended?: string } | undefined;
 
@@ -52,6 +58,15 @@ async function answer(question: Question): Promise<unknown> {
       state = question.state ?? state;
       fleet ??= await fleetStandIn(() => state);
       return fleet.url;
+    case "metadata":
+      return (await metadataStandIn(question.values ?? {})).url;
+    case "elb": {
+      elb ??= await elbStandIn();
+      if (question.balancer !== undefined) elb.add(question.balancer);
+      const writes = elb.requests.filter(({ operation }) => !operation.startsWith("Describe"));
+      const at = name === "" ? undefined : elb.balancer(name);
+      return { url: elb.url, writes: writes.length, balancer: at };
+    }
     case "ask":
       return question.load && load(question.load);
     case "holdMany":

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { FleetState } from "../../lib/standins/ecs/service-rules.ts";
+import type { ClassicBalancer, plainBalancer } from "../../lib/standins/elb/classic-state.ts";
 import { installPackages, isRootOnDebian } from "./debian.ts";
 import type { Asked, Load } from "./net-lab-peer.ts";
 
@@ -27,6 +28,15 @@ export interface Peer {
   end(port: number): Promise<void>;
   /** ECS and EC2, with this state from now on; gives the URL. */
   fleet(state: FleetState): Promise<string>;
+  /** EC2's metadata with these values; gives the URL. */
+  metadata(values: Readonly<Record<string, string>>): Promise<string>;
+  /** Elastic Load Balancing, with this load balancer added where one is given, and as it is now. */
+  elb(about: { readonly balancer?: ClassicBalancer; readonly name?: string }): Promise<{
+    readonly url: string;
+    /** Requests so far that could change something. */
+    readonly writes: number;
+    readonly balancer?: ReturnType<typeof plainBalancer>;
+  }>;
   /** Connects so often, and counts who answered. */
   ask(load: Load): Promise<Asked>;
   /** Opens a connection and keeps it; gives the name that it was told. */
@@ -159,6 +169,8 @@ async function peerIn(inside: string[], stack: AsyncDisposableStack): Promise<Pe
     serve: (name, port) => ask("serve", { name, port }),
     end: (port) => ask("end", { port }),
     fleet: (state) => ask("fleet", { state }),
+    metadata: (values) => ask("metadata", { values }),
+    elb: (about) => ask("elb", about),
     ask: (load) => ask("ask", { load }),
     hold: (host, port) => ask("hold", { host, port }),
     holdMany: (host, port, count) => ask("holdMany", { host, port, count }),

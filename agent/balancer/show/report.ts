@@ -1,8 +1,10 @@
 import { callText } from "../../../lib/elb/calls.ts";
 import { callsOfPlan, isEmptyPlan, planDiff } from "../../../lib/elb/listener-plan.ts";
+import type { Service } from "../../../lib/elb/service.ts";
 import { line } from "../../cli/print.ts";
 import type { CycleResult } from "../work/parts.ts";
 import { isForward } from "../work/services.ts";
+import type { Standing } from "../work/standing.ts";
 import { groupName } from "../work/targets-pass.ts";
 
 /** What `--dryRun` found; for machines as it is. */
@@ -55,18 +57,35 @@ export function dryRunReport(result: CycleResult, instance: string): DryRunRepor
     services: result.seen.map(({ service }) => ({
       service: service.key,
       mode: service.outlet.mode,
-      ...(result.standings.get(service.key) ?? { mark: "wait" as const, text: "not looked at" }),
+      ...standingIn(result, service),
       ...(isForward(service) && {
         listens: service.outlet.ports.map(({ listenPort }) => listenPort),
       }),
     })),
     problems: [
       ...result.problems,
-      ...result.files.problems,
+      ...result.files.problems.map(({ why }) => why),
       ...result.files.broken.map(({ problem }) => problem),
       ...result.files.notes,
     ],
   };
+}
+
+/** How the service fares, and where it fares well, whether its outlet is to be changed for that. */
+function standingIn({ standings, plans, reports }: CycleResult, service: Service): Standing {
+  const standing = standings.get(service.key) ?? { mark: "wait", text: "not looked at" };
+  if (standing.mark !== "good") return standing;
+  const { outlet } = service;
+  if (outlet.mode === "targets") {
+    const plan = reports.find(({ arn }) => arn === outlet.targetGroupArn)?.plan;
+    return plan !== undefined && plan.register.length + plan.deregister.length > 0
+      ? { mark: "wait", text: `target group ${groupName(outlet.targetGroupArn)} would be changed` }
+      : standing;
+  }
+  const plan = plans.find(({ loadBalancer }) => loadBalancer === outlet.loadBalancer);
+  return plan === undefined || isEmptyPlan(plan)
+    ? standing
+    : { mark: "wait", text: `load balancer ${plan.loadBalancer} would be changed` };
 }
 
 /** The report for people. */

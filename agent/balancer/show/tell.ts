@@ -53,8 +53,8 @@ export function telling({
       for (const [key, { mark, text }] of standings) {
         say(mark === "bad" ? "warn" : "info", key, `service ${key}: ${text}`);
       }
-      for (const problem of files.problems)
-        say("warn", "files", `${problem}; what it said last still counts`);
+      for (const { why, isKept } of files.problems)
+        say("warn", "files", isKept ? `${why}; what it said last still counts` : why);
       for (const { name, problem } of files.broken) say("warn", name, problem);
       for (const note of files.notes) say("warn", "files", note);
       for (const problem of problems)

@@ -73,10 +73,10 @@ function needs({ result }: Known): View["needsYou"] {
   if (result === undefined) return [];
   const { files, standings } = result;
   return [
-    ...files.problems.map((why) => ({
+    ...files.problems.map(({ why, isKept }) => ({
       what: "A file can't be read",
       why,
-      next: "What it said last still counts.",
+      next: isKept ? "What it said last still counts." : "Nothing is done until it can be read.",
     })),
     ...files.broken.map(({ name, problem }) => ({
       what: `The entry of ${name} can't be read`,

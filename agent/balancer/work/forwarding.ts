@@ -64,6 +64,7 @@ export function forwarding(options: ForwardingOptions): Forwarding {
   const health = answerings(clock);
   let wishes: readonly ForwardWish[] = [];
   let wanted: ReadonlyMap<number, readonly Backend[]> = new Map();
+  let isAsked = false;
   const proxied = forwardsOf(options, ports, undefined);
   const inKernel = planes.kernel && forwardsOf(options, ports, planes.kernel);
   const problemOf = (service: Service) => portProblem(service, wishes, ports, options);
@@ -83,7 +84,11 @@ export function forwarding(options: ForwardingOptions): Forwarding {
       }
     }
     proxied.set(byPlane.proxy);
-    inKernel?.set(byPlane.kernel);
+    // Until each task was asked once, the rules that an earlier process has left serve on.
+    isAsked ||= [...byPlane.kernel.keys()].every((port) =>
+      (wanted.get(port) ?? []).every(health.wasAsked),
+    );
+    if (isAsked) inKernel?.set(byPlane.kernel);
   };
   const checks: Probe = probe({
     targets: () => [...wanted.values()].flat(),
@@ -136,6 +141,8 @@ function forwardsOf(
   const say = (level: "info" | "warn", port: number, text: string): void =>
     tell({ level, about: `port ${port}`, text });
   return forwards({
+    // During an update the next process listens before this one is told to end.
+    shared: process.platform === "linux",
     policy: "p2c",
     connectTimeoutMs: CONNECT_MS,
     clock,
@@ -242,10 +249,11 @@ function answerings(clock: Clock) {
   const seen = new Map<string, Answers>();
   return {
     answers: (backend: Backend): boolean => seen.get(backendKey(backend))?.serving === true,
+    wasAsked: (backend: Backend): boolean => seen.has(backendKey(backend)),
     keep(keys: ReadonlySet<string>): void {
       for (const key of seen.keys()) if (!keys.has(key)) seen.delete(key);
     },
-    /** The check's result, once it is noted; `changed` is called when it makes the backend one that answers, or not. */
+    /** The check's result, once it is noted; `changed` is called when the backend answers or not any more, or was new. */
     async watch(
       backend: Backend,
       asked: Promise<string | undefined>,
@@ -253,8 +261,9 @@ function answerings(clock: Clock) {
     ): Promise<string | undefined> {
       const problem = await asked;
       const key = backendKey(backend);
-      const one = seen.get(key) ?? { serving: false, failingSinceMs: undefined };
-      const before = one.serving;
+      const known = seen.get(key);
+      const one = known ?? { serving: false, failingSinceMs: undefined };
+      const before = known?.serving;
       seen.set(key, one);
       if (problem === undefined) {
         one.serving = true;

@@ -61,7 +61,7 @@ function failed(where: string, error: unknown): TextRead {
   if (status === 304) return { kind: "unchanged" };
   if (status === undefined || status >= 500 || PASSING.test(name)) {
     throw new Unavailable("S3", `did not give ${where}`, {
-      cause: `${name}: ${causes(error)}`,
+      cause: causes(error).startsWith(name) ? causes(error) : `${name}: ${causes(error)}`,
       mayHaveLanded: false,
     });
   }

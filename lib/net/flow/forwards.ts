@@ -14,6 +14,8 @@ import { type TcpProxy, type TcpProxyFigures, tcpProxy } from "./tcp-proxy.ts";
 export interface ForwardsOptions {
   /** The one address to listen on; all when not given. */
   readonly host?: string;
+  /** Another process may listen on the same ports beside this one, to take them over. Linux only. */
+  readonly shared?: boolean;
   readonly policy: Policy;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs?: number;
@@ -88,9 +90,11 @@ export function forwards(options: ForwardsOptions): Forwards {
   let down: ReadonlyMap<string, string> = new Map();
   let isClosing = false;
   let isSet = false;
+  /** Each port was tried once. Until then the kernel keeps the rules that an earlier process has left. */
+  let isTried = false;
 
   const sync = (): void => {
-    if (!isSet || isClosing) return;
+    if (!isTried || isClosing) return;
     kernel?.set(
       [...ports]
         .filter(([, one]) => one.proxy.listening && kernelLack(one, down) === undefined)
@@ -132,7 +136,9 @@ export function forwards(options: ForwardsOptions): Forwards {
     async run(stop) {
       while (!stop.aborted) {
         const missing = [...ports].filter(([, one]) => isMissing(one));
+        const isFirst = isSet;
         for (const [port, one] of missing) await open(port, one, tell, () => isClosing);
+        isTried ||= isFirst;
         sync();
         const isLeft = missing.some(([, one]) => isMissing(one));
         if (isLeft) await rungWithin(bell, RETRY_MS, clock, stop);

@@ -10,6 +10,11 @@ export interface TcpProxyOptions {
   readonly host?: string;
   /** 0 for any free one. */
   readonly port: number;
+  /**
+   * The port may be shared with another process of the same user that asks for it in the same way (SO_REUSEPORT), so that
+   * one can take it over from another without a moment in which nobody listens. Linux only.
+   */
+  readonly shared?: boolean;
   readonly policy: Policy;
   /** How long a backend may take to accept a connection, in ms. */
   readonly connectTimeoutMs: number;
@@ -106,7 +111,8 @@ export function tcpProxy(options: TcpProxyOptions): TcpProxy {
       );
       await new Promise<void>((resolve, reject) => {
         made.once("error", reject);
-        const at = { port: options.port, backlog: BACKLOG, exclusive: true };
+        const { port: asked, shared = false } = options;
+        const at = { port: asked, backlog: BACKLOG, exclusive: true, reusePort: shared };
         made.listen(options.host === undefined ? at : { ...at, host: options.host }, () => {
           made.off("error", reject);
           resolve();

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from "@jest/globals";
+import { dryRunReport } from "../../../agent/balancer/show/report.ts";
 import { balancerWorld, GROUP, hostTask } from "../../support/balancer-world.ts";
 import { INSTANCE, web } from "../../support/elb.ts";
 
@@ -188,7 +189,10 @@ describe("a services file", () => {
     world.outside.services.text = '[\n {"family": }\n]';
     const result = await world.cycle();
     expect(result.files.problems).toEqual([
-      's3://bkt/services: line 2, column 13: expected a value, got "}"',
+      {
+        why: 's3://bkt/services: line 2, column 13: expected a value, got "}"',
+        isKept: true,
+      },
     ]);
     expect(world.standing(result, "web")).toBe("as wanted");
     world.outside.tasks.push(hostTask("web", 40_100));
@@ -215,6 +219,33 @@ describe("a services file", () => {
     expect(world.elb.plain("b").listeners[0]?.instancePort).toBe(42_100);
     expect(world.elb.plain("b").instances).toEqual([INSTANCE]);
   });
+});
+
+it("a dry run says of each service whether its load balancer would be changed", async () => {
+  const world = await balancerWorld({
+    services: [entry("moves"), entry("stays")],
+    balancers: [plain("moves", 33_000), plain("stays", 40_100)],
+    flagsGiven: ["--dryRun"],
+  });
+  world.outside.tasks = [hostTask("moves", 40_000), hostTask("stays", 40_100)];
+  const { services } = dryRunReport(await world.cycle(), INSTANCE);
+  expect(services.map(({ service, mark, text }) => [service, mark, text])).toEqual([
+    ["moves", "wait", "load balancer moves would be changed"],
+    ["stays", "good", "as wanted"],
+  ]);
+});
+
+it("a file that was never read has said nothing that could still count", async () => {
+  const world = await balancerWorld({ services: "[" });
+  await world.cycle();
+  expect(world.log.filter((line) => line.includes("s3://bkt/services"))).toEqual([
+    expect.stringMatching(/^warn s3:\/\/bkt\/services: line 1, .* got the end of the text$/),
+  ]);
+  world.outside.services.text = "[]";
+  await world.cycle();
+  world.outside.services.text = "{}";
+  await world.cycle();
+  expect(world.log.at(-1)).toMatch(/got an object; what it said last still counts$/);
 });
 
 it("a service that was refused rests for 30 s, and is tried again then", async () => {
