@@ -121,6 +121,13 @@ function frontend(
     engine`frontend p${port}`,
     isTls ? joined(dual, tls) : dual,
     engine`  option forwardfor`,
+    engine`  http-request del-header Proxy`,
+    engine`  http-request set-header X-Real-IP %[src]`,
+    engine`  http-request set-header X-Forwarded-Proto ${scheme}`,
+    engine`  http-request set-header X-Forwarded-Port ${port}`,
+    // Most requests need nothing but one look-up: what is below is for all others, and costs as much as the rest together.
+    engine`  http-request set-var(txn.to) req.hdr(host),map(${map("plain")}) if METH_GET`,
+    engine`  http-request allow if { var(txn.to) -m found } !{ req.fhdr(content-length) -m found } !{ path_beg /.well-known/acme-challenge/ }`,
     engine`  http-request set-var(txn.host) req.hdr(host),field(1,:),lower,rtrim(.)`,
     engine`  http-request set-var(txn.path) path`,
     // The answer to an ACME challenge, before anything else could send it elsewhere.
@@ -143,10 +150,7 @@ function frontend(
     engine`  http-request return status 413 content-type text/plain string "too large\\n" if { var(txn.max) -m found } { req.hdr_val(content-length),sub(txn.max) gt 0 }`,
     // A request that may have had its effect is not sent twice.
     engine`  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS }`,
-    engine`  http-request del-header Proxy`,
-    engine`  http-request set-header X-Real-IP %[src]`,
-    engine`  http-request set-header X-Forwarded-Proto ${scheme}`,
-    engine`  http-request set-header X-Forwarded-Port ${port}`,
+    engine`  http-request set-var(txn.timeout) var(txn.to),map_str_int(timeout.map)`,
     engine`  use_backend %[var(txn.to)] if { var(txn.to) -m found }`,
     engine`  default_backend index`,
   ];
@@ -156,7 +160,9 @@ function backend(slot: Slot, members: readonly Member[]): readonly EngineText[] 
   const isCookie = slot.startsWith("k");
   return [
     engine`backend ${slot}`,
-    engine`  http-request set-timeout server var(txn.to),map_str_int(timeout.map) if { var(txn.to),map(timeout.map) -m found }`,
+    // To send a request twice its first copy has to be kept, which costs more than all our rules; alone there is nobody else.
+    engine`  http-request disable-l7-retry if { nbsrv lt 2 }`,
+    engine`  http-request set-timeout server var(txn.timeout) if { var(txn.timeout) -m found }`,
     ...(slot.startsWith("s")
       ? [engine`  balance source`, engine`  hash-type consistent`]
       : [engine`  balance roundrobin`]),

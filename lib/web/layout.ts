@@ -46,7 +46,7 @@ export const EMPTY: Layout = {
 /** Maps that hold for all ports. `acme.map` belongs to whoever answers challenges. */
 const SLOT_MAPS = ["max.map", "timeout.map", "https.map"] as const;
 export const ACME_MAP = "acme.map";
-const PORT_MAPS = ["hosts", "wild", "paths", "short"] as const;
+const PORT_MAPS = ["plain", "hosts", "wild", "paths", "short"] as const;
 export const portMap = (kind: (typeof PORT_MAPS)[number], port: number): MapName =>
   `${kind}-${port}.map`;
 /** Matched in their order, the longest first, so it is only ever replaced whole. */
@@ -192,6 +192,7 @@ function withLeavers(
 
 /**
  * What the engine looks up, for each listen port:
+ * - `plain`: what clients send as the host → backend, of hosts for which that is all there is to know;
  * - `hosts`: host → full name; of a short name that is served, too;
  * - `wild`: `.x.com` → `*.x.com`, the longest first;
  * - `paths`: full name and path, with a slash behind it → backend; the longest wins;
@@ -221,6 +222,9 @@ function mapEntries(
     if (options.timeoutMs !== undefined) put("timeout.map", slot, String(options.timeoutMs));
     if (options.redirect === "https" && listen !== TLS_PORT) put("https.map", slot, "443");
   }
+  for (const { listen, name, key } of hosts.filter(isPlainAmong(hosts))) {
+    put(portMap("plain", listen), withPort(name, listen), slots.get(key) as Slot);
+  }
   for (const { listen, short, name, redirects } of shorts) {
     if (redirects) put(portMap("short", listen), short, withPort(name, listen));
     else put(portMap("hosts", listen), short, name);
@@ -228,6 +232,20 @@ function mapEntries(
   return maps;
 }
 
+/** Whether a request for the host can be sent on whatever its path is, and without a limit of its own. */
+function isPlainAmong(hosts: readonly VirtualHost[]): (host: VirtualHost) => boolean {
+  const withPaths = new Set(
+    hosts.filter(({ path }) => path !== "").map(({ listen, name }) => `${listen} ${name}`),
+  );
+  return ({ listen, name, path, options }) =>
+    path === "" &&
+    !name.startsWith("*.") &&
+    options.timeoutMs === undefined &&
+    (options.redirect !== "https" || listen === TLS_PORT) &&
+    !withPaths.has(`${listen} ${name}`);
+}
+
+/** As clients write it: the port is left out where the scheme says it. */
 const withPort = (name: string, listen: number): string =>
   listen === 80 || listen === TLS_PORT ? name : `${name}:${listen}`;
 

@@ -164,10 +164,19 @@ it("two hosts behind one name each get a certificate, by DNS", async () => {
   await using two = await proxyLab();
   await using stack = new AsyncDisposableStack();
   const zone = { id: "Z0000X", name: "x.com" };
-  const route53 = await route53StandIn({ zones: [zone], rate: "unlimited" });
+  // Its name servers are behind what it has accepted, as the real ones are.
+  const insyncAfterMs = 1_000;
+  const route53 = await route53StandIn({ zones: [zone], rate: "unlimited", insyncAfterMs });
   stack.defer(() => route53.close());
+  let answered = route53.records(zone.id);
+  route53.onLanded(() => {
+    const records = route53.records(zone.id);
+    setTimeout(() => {
+      answered = records;
+    }, insyncAfterMs);
+  });
   const dns = await dnsServer({
-    zones: () => [{ name: "x.com.", records: route53.records(zone.id) }],
+    zones: () => [{ name: "x.com.", records: answered }],
     random: Math.random,
   });
   stack.defer(() => dns.close());

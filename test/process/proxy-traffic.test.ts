@@ -2,37 +2,13 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request, type Server } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { expect, it } from "@jest/globals";
-import { type Answer, type ProxyLab, proxyLab } from "../support/proxy-lab.ts";
+import { inHost, listening } from "../support/own-server.ts";
+import { type Answer, proxyLab } from "../support/proxy-lab.ts";
 
 const says = (text: string) => (answer: Answer) =>
   answer.status === 200 && answer.body.startsWith(text);
-
-async function listening(server: {
-  listen(port: number, host: string): unknown;
-  address(): unknown;
-  once: Server["once"];
-}): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server as Server, "listening");
-  return (server.address() as AddressInfo).port;
-}
-
-/** A container in the host's network, whose server is this test's own. */
-const inHost = (
-  lab: ProxyLab,
-  name: string,
-  port: number,
-  labels: Readonly<Record<string, string>>,
-) =>
-  lab.web({
-    name,
-    networkMode: "host",
-    command: ["sleep", "3600"],
-    stopSignal: "SIGKILL",
-    labels: { "proxy.ports": `80:${port}`, ...labels },
-  });
 
 it("cuts no WebSocket, whatever comes and goes, reloads included", async () => {
   await using lab = await proxyLab();

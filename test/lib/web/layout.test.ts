@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
 import {
   commandsBetween,
@@ -34,6 +34,7 @@ describe("commands", () => {
     expect(words).toEqual([
       "add server s1/c000000000000-172.17.0.4-80",
       "enable server s1/c000000000000-172.17.0.4-80",
+      "add map plain-80.map",
       "add map hosts-80.map",
       "add map hosts-80.map",
       "add map paths-80.map",
@@ -70,6 +71,38 @@ describe("commands", () => {
       "add map @1 wild-80.map .x.com *.x.com",
       "commit map @1 wild-80.map",
     ]);
+  });
+});
+
+/** A host with labels beside its name. */
+const withOptions = (number: number, name: string, options: Partial<Claim["options"]>): Claim => ({
+  ...claim(number, name),
+  options: { ...claim(number, name).options, ...options },
+});
+
+describe("a request needs but one look-up", () => {
+  test.each<[string, readonly Claim[], readonly string[]]>([
+    ["for a host of which there is no more to know", [claim(1, "a.x.com")], ["a.x.com"]],
+    [
+      "whatever the size of its bodies",
+      [withOptions(1, "a.x.com", { uploadBytes: 1 })],
+      ["a.x.com"],
+    ],
+    ["not where the path decides", [claim(1, "a.x.com"), claim(2, "a.x.com", { path: "/p" })], []],
+    ["not for a wildcard", [claim(1, "*.x.com")], []],
+    ["not where an answer has its own time", [withOptions(1, "a.x.com", { timeoutMs: 1 })], []],
+    [
+      "not where clients are sent elsewhere",
+      [withOptions(1, "a.x.com", { redirect: "https" })],
+      [],
+    ],
+  ])("%s", (_, claims, keys) => {
+    expect([...(fresh(claims).maps.get("plain-80.map")?.keys() ?? [])]).toEqual(keys);
+  });
+
+  it("by the host as clients write it: with the port, where the scheme does not say it", () => {
+    const { maps } = fresh([claim(1, "a.x.com", { listen: 8080 })], [8080]);
+    expect([...(maps.get("plain-8080.map") ?? [])]).toEqual([["a.x.com:8080", "s0"]]);
   });
 });
 
