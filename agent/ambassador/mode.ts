@@ -8,7 +8,7 @@ import type { AmbassadorConfig } from "./config.ts";
 import { gauges, metricTable } from "./metrics.ts";
 import { planeOf } from "./plane.ts";
 import { reading } from "./reading.ts";
-import { sourceOf } from "./source.ts";
+import { sourceOf } from "./sources.ts";
 import { tell as telling } from "./tell.ts";
 import { type Known, viewOf } from "./view.ts";
 
