@@ -1,11 +1,84 @@
+import { byMode } from "./cli/by-mode.ts";
 import { completionMode } from "./cli/completion.ts";
 import { command, type Mode, mode } from "./cli/mode.ts";
 import { clusterWords } from "./cluster/words.ts";
+import type { Examined } from "./doctor/names.ts";
 import { storyWords } from "./sandbox/story-names.ts";
 
 const discoverConfig = () => import("./discover/config.ts");
 /** A host's command may stand before the flags of its agent: those that mean nothing to it are left. */
 const ofHost = { ignores: discoverConfig };
+
+const DOCTOR = "checks all that a mode needs, and says what to do";
+const examining = () => import("./doctor/config.ts").then((doctor) => doctor.examining);
+
+/** What doctor is for each mode: it takes that mode's own flags, and tries what that mode needs. */
+const doctors: Readonly<Record<Examined, Mode>> = {
+  discover: command(
+    "doctor",
+    DOCTOR,
+    {
+      config: () => import("./doctor/config.ts"),
+      run: async () => (await import("./doctor/mode.ts")).doctor,
+    },
+    ofHost,
+  ),
+  sweep: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./sweep/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/sweep.ts")).sweep,
+  }),
+  writer: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./writer/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/writer.ts")).writer,
+  }),
+  ambassador: command("doctor", DOCTOR, {
+    config: async () => {
+      const { flags, problems } = await import("./ambassador/config.ts");
+      return { flags: (await examining())(flags), problems };
+    },
+    run: async () => (await import("./doctor/modes/ambassador.ts")).ambassador,
+  }),
+  balancer: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./balancer/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/balancer.ts")).balancer,
+  }),
+  proxy: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./proxy/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/proxy.ts")).proxy,
+  }),
+  login: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./login/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/login.ts")).login,
+  }),
+  cluster: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./cluster/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/cluster.ts")).cluster,
+  }),
+  convert: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./convert/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/convert.ts")).convert,
+  }),
+  kube: command("doctor", DOCTOR, {
+    config: async () => ({
+      flags: (await examining())((await import("./kube/config.ts")).flags),
+    }),
+    run: async () => (await import("./doctor/modes/kube.ts")).kube,
+  }),
+};
 
 /** The one list of what this binary can be. Each is loaded on demand, so none pays for another. */
 export const modes: readonly Mode[] = [
@@ -22,15 +95,7 @@ export const modes: readonly Mode[] = [
     },
     ofHost,
   ),
-  command(
-    "doctor",
-    "checks all that the agent needs, and says what to do",
-    {
-      config: () => import("./doctor/config.ts"),
-      run: async () => (await import("./doctor/mode.ts")).doctor,
-    },
-    ofHost,
-  ),
+  byMode("doctor", DOCTOR, doctors, { kite: "ambassador", statika: "balancer" }),
   command(
     "status",
     "shows how the running agent is, and why a name is there or missing",

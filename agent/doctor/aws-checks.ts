@@ -253,7 +253,6 @@ export function changing(
   );
 }
 
-/** Without the zone's name there is no name below it to try. */
 /** Every check of Route 53 where there are no credentials: none but them is to be mended. */
 export const withoutCredentials = (
   env: Env,

@@ -1,9 +1,12 @@
 import { causes } from "../../lib/kit/failure.ts";
 import type { Clock } from "../../lib/kit/flow/clock.ts";
 
-export const verdicts = ["ok", "warn", "fail"] as const;
+export const verdicts = ["ok", "warn", "fail", "skip"] as const;
 
-/** What one check found: `warn` will hurt somebody some day, with `fail` the agent can't do its work. */
+/**
+ * What one check found: `warn` will hurt somebody some day, with `fail` the agent can't do its work, and `skip` was not
+ * tried, because it can't be before another check is well.
+ */
 export interface Finding {
   readonly check: string;
   readonly verdict: (typeof verdicts)[number];
@@ -28,9 +31,17 @@ export const fail = (check: string, what: string, todo: string): Finding => ({
   todo,
 });
 
-/** It follows from another check, which has failed. */
+/** It was not tried, and this is what comes first. */
+export const skip = (check: string, why: string, todo: string): Finding => ({
+  check,
+  verdict: "skip",
+  what: why,
+  todo,
+});
+
+/** It can't be tried before another check, which has failed, is well. */
 export const notChecked = (check: string, first: string): Finding =>
-  warn(check, "not checked", `mend "${first}" first`);
+  skip(check, "not tried", `first "${first}"`);
 
 /** What `act` came to, its failure included, within a time of its own: no check holds up or hides the others. */
 export type Outcome<T> =

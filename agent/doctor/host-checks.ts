@@ -51,7 +51,11 @@ export function introspection(
   }
   const said = asked.map(({ url, found }) => {
     const problem = found.kind === "failed" ? found.problem : "";
-    return problem.includes(url) ? problem : `${url}: ${problem}`;
+    // The library's own sentences name the address and say that it was not found.
+    const cause = problem
+      .replace(/^the ECS agent was not found: /, "")
+      .replace(`the ECS agent at ${url} did not answer: `, "");
+    return cause.includes(url) ? cause : `${url}: ${cause}`;
   });
   const what = `not found: ${said.join("; ")}`;
   return what.includes("has not registered")

@@ -1,26 +1,20 @@
 import { SERVICE_NAME_LABEL } from "../../lib/discovery/labels.ts";
-import { dockerEngine } from "../../lib/docker/io/engine.ts";
 import type { InstanceId } from "../../lib/ecs/arn.ts";
-import { findEcsAgent } from "../../lib/ecs/io/introspection.ts";
-import { get } from "../../lib/kit/io/http-json.ts";
 import { dnsResolver } from "../../lib/net/io/dns.ts";
 import { writeProblem } from "../../lib/route53/io/journal-file.ts";
 import { hostedZone, type OpenZone, type ZoneCursor } from "../../lib/route53/io/zone.ts";
 import { ownRecord } from "../../lib/route53/own-record.ts";
 import type { AnyRecord } from "../../lib/route53/record-set.ts";
-import { columns, line, type Piece, print, printJson } from "../cli/print.ts";
-import { introspectionUrls } from "../host/host.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
+import { askAgents, askDocker, askStatus, foundAmong, outcomes } from "./asking.ts";
 import * as aws from "./aws-checks.ts";
 import type { DoctorConfig } from "./config.ts";
-import { type Finding, notChecked, type Outcome, outcomeOf } from "./finding.ts";
+import { type Finding, notChecked } from "./finding.ts";
 import * as host from "./host-checks.ts";
+import { answer } from "./report.ts";
 import * as zoneChecks from "./zone-checks.ts";
 
-/** One check may take so long: the AWS SDK repeats what a broken connection cost. */
-const CHECK_LIMIT_MS = 20_000;
-const STATUS_LIMIT_MS = 3_000;
 /** A zone is read no further than this: its account has ten requests a second, for all hosts together. */
 const MOST_PAGES = 10;
 /** Where the zone is asked from while nobody says where this host is; in its partition Route 53 has one endpoint. */
@@ -28,33 +22,21 @@ const ANY_REGION = "us-east-1";
 /** Owns nothing: for a try while it is not known who this host is. */
 const NOBODY = "0".repeat(32) as InstanceId;
 
-/** The form of `--json`. */
-interface DoctorReport {
-  readonly schemaVersion: 1;
-  readonly ok: boolean;
-  readonly findings: readonly Finding[];
-}
-
 /**
  * Tries all that the agent needs, each within a time of its own, and says what to do about what is missing. Changes
  * nothing: not in the zone, not on the disk.
  */
-export async function doctor(
-  config: DoctorConfig,
-  { stop, clock, env }: Surroundings,
-): Promise<Answer> {
-  const outcome = <T>(act: () => Promise<T>): Promise<Outcome<T>> =>
-    outcomeOf(act, { clock, limitMs: CHECK_LIMIT_MS, stop: stop.signal });
+export async function doctor(config: DoctorConfig, surroundings: Surroundings): Promise<Answer> {
+  const { env } = surroundings;
+  const outcome = outcomes(surroundings);
 
   const [dockerFinding, agents, journalFinding, statusFinding] = await Promise.all([
-    checkDocker(),
-    findAgents(),
+    askDocker(outcome, env, SERVICE_NAME_LABEL),
+    askAgents(outcome, config),
     writeProblem(config.stateDir).then((problem) => host.journalFolder(config.stateDir, problem)),
-    checkStatus(),
+    askStatus(outcome, config.statusAddress),
   ]);
-  const found = agents
-    .map((one) => (one.found.kind === "done" ? one.found.value : undefined))
-    .find((one) => one !== undefined);
+  const found = foundAmong(agents);
   const findings: readonly Finding[] = [
     dockerFinding,
     host.introspection(agents),
@@ -64,36 +46,7 @@ export async function doctor(
     journalFinding,
     statusFinding,
   ];
-  const failed = findings.filter(({ verdict }) => verdict === "fail").length;
-  const report: DoctorReport = { schemaVersion: 1, ok: failed === 0, findings };
-  await (config.json ? printJson(report) : print(textOf(findings)));
-  return failed === 0
-    ? { code: 0, why: "nothing failed" }
-    : { code: 1, why: `${failed} of ${findings.length} checks failed` };
-
-  async function checkDocker(): Promise<Finding> {
-    const asked = await outcome(async () => {
-      const docker = dockerEngine();
-      const version = await docker.version();
-      return { ...version, running: (await docker.running(SERVICE_NAME_LABEL)).length };
-    });
-    return host.docker(asked, env);
-  }
-
-  async function findAgents() {
-    const urls = await introspectionUrls(config);
-    return Promise.all(
-      urls.map(async (url) => ({ url, found: await outcome(() => findEcsAgent([url])) })),
-    );
-  }
-
-  async function checkStatus(): Promise<Finding> {
-    const { statusAddress } = config;
-    if (statusAddress === undefined) return host.statusServer(undefined, undefined);
-    const { host: name, port } = statusAddress;
-    const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}/healthz`;
-    return host.statusServer(statusAddress, await outcome(() => get(url, STATUS_LIMIT_MS)));
-  }
+  return answer(findings, config);
 
   async function checkRoute53(): Promise<readonly Finding[]> {
     const { hostedZoneId: zoneId } = config;
@@ -171,21 +124,4 @@ async function listSome(zone: OpenZone): Promise<zoneChecks.Listed> {
     if (cursor === undefined) return { records, whole: true };
   }
   return { records, whole: false };
-}
-
-const STYLES = { ok: "green", warn: "yellow", fail: "red" } as const;
-
-/** A line for each finding, and below it what to do. */
-function textOf(findings: readonly Finding[]): readonly string[] {
-  const rows = columns(
-    findings.map(({ check, verdict, what }): readonly Piece[] => [
-      { text: verdict, style: STYLES[verdict] },
-      check,
-      what,
-    ]),
-  );
-  return findings.flatMap(({ todo }, at) => [
-    rows[at] ?? "",
-    ...(todo === undefined ? [] : [line(`      -> ${todo}`)]),
-  ]);
 }

@@ -10,6 +10,14 @@ beforeAll(async () => {
 }, BUILD_MS);
 afterAll(() => w?.close());
 
+it("doctor finds all that the controller needs, with the rights of rbac.yaml and none beside", async () => {
+  const { code, findings } = await w.doctor();
+  expect(findings.map(({ check, verdict }) => [check, verdict])).toEqual(
+    ["connection", "server", "definition", "rights", "lease", "status"].map((one) => [one, "ok"]),
+  );
+  expect(code).toBe(0);
+});
+
 const task = (image = "nginx:1", more: object = {}) => ({
   Family: "web",
   ContainerDefinitions: [

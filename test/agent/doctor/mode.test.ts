@@ -71,7 +71,7 @@ describe("ecs-agent", () => {
 describe("region", () => {
   test.each<[string | undefined, boolean, Verdict, string, string?]>([
     [undefined, true, "ok", "eu-west-1, the container instance's own"],
-    [undefined, false, "warn", "not checked", "ecs-agent"],
+    [undefined, false, "skip", "not tried", "ecs-agent"],
     ["eu-west-1", true, "ok", "eu-west-1, from AWS_REGION"],
     ["us-east-1", true, "ok", "us-east-1, from AWS_REGION, this host is in eu-west-1"],
     ["us-east-1", false, "ok", "us-east-1, from AWS_REGION"],
@@ -97,7 +97,7 @@ describe("endpoint", () => {
     [{}, OWN, "ok", `${OWN}, the AWS SDK's own`],
     [{}, "https://route53.amazonaws.com.cn", "ok", "the AWS SDK's own"],
     [{}, here, "ok", "from a shared configuration file"],
-    [{}, undefined, "warn", "not checked", "credentials"],
+    [{}, undefined, "skip", "not tried", "credentials"],
     [{ AWS_ENDPOINT_URL_ROUTE_53: here }, here, "ok", `${here}, from AWS_ENDPOINT_URL_ROUTE_53`],
     [{ AWS_ENDPOINT_URL: here }, here, "ok", `${here}, from AWS_ENDPOINT_URL`],
     [

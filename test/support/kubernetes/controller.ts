@@ -1,3 +1,4 @@
+import type { Finding } from "../../../agent/doctor/finding.ts";
 import { type AgentProcess, startAgent } from "../agent-process.ts";
 import { type ControlPlane, controlPlane } from "./control-plane.ts";
 
@@ -11,6 +12,8 @@ export interface World {
   readonly cluster: ControlPlane;
   /** A controller with the rights of deploy/kubernetes, and none beside. */
   controller(...flags: readonly string[]): Promise<AgentProcess>;
+  /** What doctor says of the same account. */
+  doctor(): Promise<{ readonly code: number | null; readonly findings: readonly Finding[] }>;
   /** Creates or replaces an ECSDeployment of the namespace default. */
   put(name: string, spec: unknown, labels?: Readonly<Record<string, string>>): Promise<void>;
   remove(name: string): Promise<void>;
@@ -56,6 +59,18 @@ export async function world(apiServerFlags: readonly string[] = []): Promise<Wor
       agents.push(agent);
       await agent.until(({ message }) => message === "looks after ECSDeployments");
       return agent;
+    },
+    async doctor() {
+      const doctor = startAgent(
+        [
+          ...["doctor", "--mode=kube", "--json", `--kubeconfig=${kubeconfig}`],
+          ...[`--leaseNamespace=${NAMESPACE}`, "--statusAddress=off"],
+        ],
+        { AWS_ENDPOINT_URL_ROUTE_53: "http://127.0.0.1:9" },
+      );
+      const { code } = await doctor.exit();
+      const { findings } = JSON.parse(doctor.stdout) as { readonly findings: readonly Finding[] };
+      return { code, findings };
     },
     async put(name, spec, labels): Promise<void> {
       const { status, body } = await cluster.ask("GET", `${OBJECTS}/${name}`);
