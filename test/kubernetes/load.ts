@@ -73,7 +73,9 @@ try {
   const others = (["kube-apiserver", "kube-controller-manager", "etcd", "nodes"] as const).map(
     (one) => `${one} ${cpuSeconds(w.cluster.pid(one)).toFixed(0)} s`,
   );
-  process.stdout.write(`beside it: ${others.join(", ")} of CPU; ours ${process.cpuUsage().user / 1e6} s\n`);
+  process.stdout.write(
+    `beside it: ${others.join(", ")} of CPU; ours ${process.cpuUsage().user / 1e6} s\n`,
+  );
   const kinds = Object.groupBy(w.writes(), (one) => one.replace(/\/[^/]*$/, ""));
   for (const [kind, all = []] of Object.entries(kinds)) {
     process.stdout.write(`${kind}: ${(all.length / count).toFixed(2)} for each\n`);

@@ -72,7 +72,8 @@ async function run(port: number): Promise<Running> {
   return { task: { ...plain, startedAt: started, containers }, port, container };
 }
 
-const known = (all: readonly Running[]) => lab.peers.agent.fleet(fleet(all.map(({ task }) => task)));
+const known = (all: readonly Running[]) =>
+  lab.peers.agent.fleet(fleet(all.map(({ task }) => task)));
 
 /** A balancer on the host, in mode forward. */
 async function agentOf(all: readonly Running[], over: object = {}): Promise<AgentProcess> {

@@ -28,7 +28,17 @@ export interface Asked {
 
 interface Question {
   readonly id: number;
-  readonly act: "serve" | "end" | "fleet" | "ask" | "hold" | "holdMany" | "say" | "get" | "metadata" | "elb";
+  readonly act:
+    | "serve"
+    | "end"
+    | "fleet"
+    | "ask"
+    | "hold"
+    | "holdMany"
+    | "say"
+    | "get"
+    | "metadata"
+    | "elb";
   readonly name?: string;
   readonly host?: string;
   readonly port?: number;
