@@ -1,15 +1,12 @@
-import type { IncomingMessage } from "node:http";
-import Docker from "dockerode";
 import * as z from "zod";
-import { Fatal, Unavailable } from "../../kit/failure.ts";
 import { readAhead } from "../../kit/io/read-ahead.ts";
-import { shapeProblem } from "../../kit/io/shape.ts";
 import type { Pick } from "../../kit/json-pick.ts";
 import { asContainerId, type Container, type ContainerId } from "../container.ts";
-import { failure, NotOk, pickedOf, type Question, saidIn, within } from "./answer.ts";
+import { failure, NotOk, within } from "./answer.ts";
 import { type EngineEvent, readEvents } from "./events.ts";
 import { containerOf, Inspected, inspection, unreadable } from "./inspected.ts";
 import { hasLabel, Labels, labelled } from "./labels.ts";
+import { engineRequests } from "./requests.ts";
 
 export type { EngineEvent } from "./events.ts";
 
@@ -73,56 +70,7 @@ export function dockerEngine({
   /** How long an answer may take; of the event stream its beginning. */
   readonly limitMs?: number;
 } = {}): DockerEngine {
-  let docker: Docker;
-  try {
-    docker = new Docker(socketPath === undefined ? {} : { socketPath });
-  } catch (error) {
-    throw new Fatal("DOCKER_HOST: expected unix:///path or tcp://host:port", { cause: error });
-  }
-
-  /** The answer from its beginning on. Throws `NotOk` for one that is none, and what broke the connection. */
-  async function get(
-    { path, filters }: Omit<Question, "what" | "pick">,
-    signal: AbortSignal,
-  ): Promise<IncomingMessage> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    docker.modem.dial(
-      {
-        path: `${path}?`,
-        method: "GET",
-        options: filters === undefined ? {} : { filters },
-        abortSignal: signal,
-        isStream: true,
-        statusCodes: EVERY_STATUS,
-      },
-      (error, answer) => (error === null ? resolve(answer as IncomingMessage) : reject(error)),
-    );
-    const answer = await promise;
-    if (answer.statusCode === 200) return answer;
-    throw new NotOk(answer.statusCode ?? 0, await saidIn(answer));
-  }
-
-  /** What the whole answer holds. Throws `Unavailable` and `Fatal`, and a `RangeError` for one that is too long. */
-  async function read<T>(
-    question: Question,
-    schema: z.ZodType<T>,
-    withinMs: number,
-    givenUp?: AbortSignal,
-  ): Promise<T> {
-    const { what } = question;
-    const json = await within(withinMs, async (late) => {
-      const signal = givenUp === undefined ? late : AbortSignal.any([late, givenUp]);
-      return pickedOf(await get(question, signal), question);
-    }).catch((error: unknown) => {
-      throw error instanceof RangeError ? error : failure(what, error);
-    });
-    const parsed = schema.safeParse(json);
-    if (parsed.success) return parsed.data;
-    throw new Unavailable("Docker", `answered ${what} in an unknown shape`, {
-      cause: shapeProblem(parsed.error),
-    });
-  }
-
+  const { get, read } = engineRequests(socketPath);
   return {
     async version(withinMs = limitMs) {
       const asked = { what: "version", path: "/version", pick: VERSION };
@@ -176,11 +124,3 @@ export function dockerEngine({
     },
   };
 }
-
-/**
- * To dockerode all of them are well: it would turn the body of any other into an Error's text where nobody can catch what
- * that throws, and ends the process with it.
- */
-const EVERY_STATUS: Readonly<Record<number, true>> = Object.fromEntries(
-  Array.from({ length: 1_000 }, (_, status) => [status, true]),
-);
