@@ -49,84 +49,96 @@ export interface EcsControl {
 export function ecsControl({ region }: { readonly region: string }): EcsControl {
   const client = new ECSClient({ region, ...clientDefaults() });
   readWhole(client);
-  const asked = <T>(
-    operation: string,
-    cluster: string | undefined,
-    send: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
-  ) =>
+  const asked: Ask = (operation, cluster, send) =>
     inTime(REQUEST_LIMIT_MS, send).catch((error: unknown): never => {
       throw failure(operation, cluster, error);
     });
+  return { ...lists(client, asked), ...descriptions(client, asked), close: () => client.destroy() };
+}
 
-  return {
-    async clusters(from) {
-      const { clusterArns, nextToken } = await asked("ListClusters", undefined, (limit) =>
-        client.send(new ListClustersCommand({ nextToken: from }), limit),
-      );
-      return page(present("clusterArns", clusterArns), nextToken);
-    },
-    async instances(cluster, from) {
-      const { containerInstanceArns, nextToken } = await asked(
-        "ListContainerInstances",
-        cluster,
-        (limit) =>
-          client.send(new ListContainerInstancesCommand({ cluster, nextToken: from }), limit),
-      );
-      const arns = present("containerInstanceArns", containerInstanceArns);
-      return page(
-        arns.map((arn) => ownerOf(arn)?.instance ?? strange(arn)),
-        nextToken,
-      );
-    },
-    async runningTasks(cluster, from) {
-      const { taskArns, nextToken } = await asked("ListTasks", cluster, (limit) =>
+/** The answer to one request, in time. Throws what a failure means to the caller. */
+type Ask = <T>(
+  operation: string,
+  cluster: string | undefined,
+  send: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
+) => Promise<T>;
+
+const lists = (
+  client: ECSClient,
+  asked: Ask,
+): Pick<EcsControl, "clusters" | "instances" | "runningTasks"> => ({
+  async clusters(from) {
+    const { clusterArns, nextToken } = await asked("ListClusters", undefined, (limit) =>
+      client.send(new ListClustersCommand({ nextToken: from }), limit),
+    );
+    return page(present("clusterArns", clusterArns), nextToken);
+  },
+  async instances(cluster, from) {
+    const { containerInstanceArns, nextToken } = await asked(
+      "ListContainerInstances",
+      cluster,
+      (limit) =>
+        client.send(new ListContainerInstancesCommand({ cluster, nextToken: from }), limit),
+    );
+    const arns = present("containerInstanceArns", containerInstanceArns);
+    return page(
+      arns.map((arn) => ownerOf(arn)?.instance ?? strange(arn)),
+      nextToken,
+    );
+  },
+  async runningTasks(cluster, from) {
+    const { taskArns, nextToken } = await asked("ListTasks", cluster, (limit) =>
+      client.send(
+        new ListTasksCommand({ cluster, desiredStatus: "RUNNING", nextToken: from }),
+        limit,
+      ),
+    );
+    const arns = present("taskArns", taskArns);
+    return page(
+      arns.map((arn) => taskIdOf(arn) ?? strange(arn)),
+      nextToken,
+    );
+  },
+});
+
+const descriptions = (
+  client: ECSClient,
+  asked: Ask,
+): Pick<EcsControl, "describeInstances" | "describeTasks"> => ({
+  async describeInstances(cluster, ids) {
+    const { containerInstances = [], failures } = await asked(
+      "DescribeContainerInstances",
+      cluster,
+      (limit) =>
         client.send(
-          new ListTasksCommand({ cluster, desiredStatus: "RUNNING", nextToken: from }),
+          new DescribeContainerInstancesCommand({ cluster, containerInstances: [...ids] }),
           limit,
         ),
-      );
-      const arns = present("taskArns", taskArns);
-      return page(
-        arns.map((arn) => taskIdOf(arn) ?? strange(arn)),
-        nextToken,
-      );
-    },
-    async describeInstances(cluster, ids) {
-      const { containerInstances = [], failures } = await asked(
-        "DescribeContainerInstances",
-        cluster,
-        (limit) =>
-          client.send(
-            new DescribeContainerInstancesCommand({ cluster, containerInstances: [...ids] }),
-            limit,
-          ),
-      );
-      const answers = missing<InstanceId, InstanceState>(failures);
-      for (const one of containerInstances) {
-        const { containerInstanceArn = "", status, agentConnected, ec2InstanceId } = one;
-        const id = ownerOf(containerInstanceArn)?.instance ?? strange(containerInstanceArn);
-        const ec2 = ec2InstanceId && { ec2Instance: ec2InstanceId };
-        if (status === undefined) continue;
-        answers.set(id, { kind: "found", status, agentConnected: agentConnected === true, ...ec2 });
-      }
-      return answers;
-    },
-    async describeTasks(cluster, ids) {
-      const { tasks = [], failures } = await asked("DescribeTasks", cluster, (limit) =>
-        client.send(new DescribeTasksCommand({ cluster, tasks: [...ids] }), limit),
-      );
-      const answers = missing<TaskId, TaskState>(failures);
-      for (const { taskArn = "", lastStatus: status, containerInstanceArn: on = "" } of tasks) {
-        const id = taskIdOf(taskArn) ?? strange(taskArn);
-        const { instance } = ownerOf(on) ?? {};
-        if (status !== undefined)
-          answers.set(id, { kind: "found", status, ...(instance && { instance }) });
-      }
-      return answers;
-    },
-    close: () => client.destroy(),
-  };
-}
+    );
+    const answers = missing<InstanceId, InstanceState>(failures);
+    for (const one of containerInstances) {
+      const { containerInstanceArn = "", status, agentConnected, ec2InstanceId } = one;
+      const id = ownerOf(containerInstanceArn)?.instance ?? strange(containerInstanceArn);
+      const ec2 = ec2InstanceId && { ec2Instance: ec2InstanceId };
+      if (status === undefined) continue;
+      answers.set(id, { kind: "found", status, agentConnected: agentConnected === true, ...ec2 });
+    }
+    return answers;
+  },
+  async describeTasks(cluster, ids) {
+    const { tasks = [], failures } = await asked("DescribeTasks", cluster, (limit) =>
+      client.send(new DescribeTasksCommand({ cluster, tasks: [...ids] }), limit),
+    );
+    const answers = missing<TaskId, TaskState>(failures);
+    for (const { taskArn = "", lastStatus: status, containerInstanceArn: on = "" } of tasks) {
+      const id = taskIdOf(taskArn) ?? strange(taskArn);
+      const { instance } = ownerOf(on) ?? {};
+      if (status !== undefined)
+        answers.set(id, { kind: "found", status, ...(instance && { instance }) });
+    }
+    return answers;
+  },
+});
 
 const page = <Id>(ids: readonly Id[], next: string | undefined): Page<Id> =>
   // An empty token would lead back to the first page.
