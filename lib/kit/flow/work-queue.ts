@@ -45,7 +45,7 @@ export function workQueue<Key>({
   const waiting = new Set<Key>();
   const working = new Set<Key>();
   const again = new Set<Key>();
-  const later = new Map<Key, AbortController>();
+  const later = alarms<Key>({ clock, stop, ring: (key) => mark(key) });
   const failure = Promise.withResolvers<never>();
   // Whoever runs the queue sees the failure; without this line it would count as unhandled before `run` is called.
   failure.promise.catch(() => {});
@@ -53,7 +53,7 @@ export function workQueue<Key>({
   let waitingForIdle: (() => void)[] = [];
 
   const tellIdle = (): void => {
-    if (waiting.size + working.size + later.size > 0 && !stop.aborted) return;
+    if (waiting.size + working.size + later.size() > 0 && !stop.aborted) return;
     for (const resolve of waitingForIdle) resolve();
     waitingForIdle = [];
   };
@@ -63,8 +63,7 @@ export function workQueue<Key>({
 
   const mark = (key: Key): void => {
     if (ended()) return;
-    later.get(key)?.abort();
-    later.delete(key);
+    later.cancel(key);
     if (working.has(key)) {
       again.add(key);
     } else if (!waiting.has(key)) {
@@ -87,22 +86,8 @@ export function workQueue<Key>({
       working.delete(key);
     }
     if (again.delete(key)) mark(key);
-    else if (againInMs !== undefined) markLater(key, againInMs);
+    else if (againInMs !== undefined && !ended()) later.set(key, againInMs);
     tellIdle();
-  };
-
-  const markLater = (key: Key, delayMs: number): void => {
-    if (ended()) return;
-    const cancel = new AbortController();
-    later.set(key, cancel);
-    clock.sleep(delayMs, AbortSignal.any([cancel.signal, stop])).then(
-      () => {
-        if (later.get(key) === cancel) mark(key);
-      },
-      () => {
-        // Cancelled by an earlier mark, or stopped: either way there is nothing to do.
-      },
-    );
   };
 
   return {
@@ -117,7 +102,36 @@ export function workQueue<Key>({
     },
     holds: (key) => waiting.has(key) || working.has(key) || later.has(key),
     working: () => [...working],
-    size: () => ({ waiting: waiting.size, working: working.size, later: later.size }),
+    size: () => ({ waiting: waiting.size, working: working.size, later: later.size() }),
+  };
+}
+
+/** Rings for each key once its time has come, unless it is cancelled or the stop signal comes first. */
+function alarms<Key>({
+  clock,
+  stop,
+  ring,
+}: Pick<WorkQueueOptions<Key>, "clock" | "stop"> & { readonly ring: (key: Key) => void }) {
+  const set = new Map<Key, AbortController>();
+  return {
+    set(key: Key, delayMs: number): void {
+      const cancel = new AbortController();
+      set.set(key, cancel);
+      clock.sleep(delayMs, AbortSignal.any([cancel.signal, stop])).then(
+        () => {
+          if (set.get(key) === cancel) ring(key);
+        },
+        () => {
+          // Cancelled, or stopped: either way there is nothing to do.
+        },
+      );
+    },
+    cancel(key: Key): void {
+      set.get(key)?.abort();
+      set.delete(key);
+    },
+    has: (key: Key) => set.has(key),
+    size: () => set.size,
   };
 }
 
