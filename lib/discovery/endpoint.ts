@@ -1,6 +1,6 @@
 import { type Container, shortId } from "../docker/container.ts";
 import { type TaskId, taskIdOf } from "../ecs/arn.ts";
-import type { NoAnswer, Port, TaskAnswer } from "../ecs/task.ts";
+import type { NoAnswer, Port, Task, TaskAnswer } from "../ecs/task.ts";
 import { quote } from "../kit/quote.ts";
 import { type Addresses, firstReachable } from "../net/address.ts";
 
@@ -88,89 +88,103 @@ export function dockerEndpoint(
 export function taskEndpoint(
   container: Container,
   answer: TaskAnswer | NoAnswer,
-  { source, port }: EndpointWishes,
+  wishes: EndpointWishes,
   host: Addresses | undefined,
 ): Endpoint | NoEndpoint {
   const task = labelledTask(container);
-  const unsure = (reason: Extract<NoEndpoint, { kind: "unsure" }>["reason"], detail: string) =>
-    ({ kind: "unsure", reason, detail, ...(task && { holder: { task } }) }) as const;
   switch (answer.kind) {
     case "unavailable":
-      return unsure("agent-unavailable", answer.problem);
+      return unsure("agent-unavailable", answer.problem, task);
     case "malformed":
-      return unsure("malformed-answer", answer.problem);
+      return unsure("malformed-answer", answer.problem, task);
     case "unknown":
       return container.labels.has(TASK_ARN_LABEL)
-        ? unsure("unknown-task", "the ECS agent does not know its task")
-        : {
-            kind: "none",
-            reason: "not-a-task",
-            detail:
-              "the ECS agent knows no task of it, and it has no ECS label (--addressSource=docker registers such containers)",
-          };
+        ? unsure("unknown-task", "the ECS agent does not know its task", task)
+        : none(
+            "not-a-task",
+            "the ECS agent knows no task of it, and it has no ECS label (--addressSource=docker registers such containers)",
+          );
     case "task":
       break;
   }
+  const { id, stopped } = answer.task;
+  if (stopped) return none("task-stopped", `the ECS agent says task ${id} has stopped`);
+  const own = wishes.source === "host" ? "host" : ownEndpoint(container, answer.task, wishes);
+  return own === "host" ? hostEndpoint(container, answer.task, wishes, host) : own;
+}
 
-  const { id, stopped, containers } = answer.task;
-  if (stopped) {
-    return {
-      kind: "none",
-      reason: "task-stopped",
-      detail: `the ECS agent says task ${id} has stopped`,
-    };
-  }
+/** At the task's own address; `host` where it has none, can't have one, and the host's will do. */
+function ownEndpoint(
+  container: Container,
+  { id, containers }: Task,
+  { source, port }: EndpointWishes,
+): Endpoint | NoEndpoint | "host" {
   const own = containers.get(container.id);
-  const ports = own?.ports ?? [];
   const { ipv4, ipv6, problem } = reachableOf(own?.ipv4 ?? [], own?.ipv6 ?? []);
-  const holder = { task: id };
-  if (source !== "host" && (ipv4 !== undefined || ipv6 !== undefined)) {
-    const known = port === "first" ? ports[0]?.container : port;
+  if (ipv4 !== undefined || ipv6 !== undefined) {
+    const known = port === "first" ? own?.ports[0]?.container : port;
     return {
       kind: "endpoint",
       source: "ecs",
-      holder,
+      holder: { task: id },
       ...addressesOf(ipv4, ipv6),
       ...(known !== undefined && { port: known }),
     };
   }
+  const task = labelledTask(container);
   // Nothing that a task can have: what is published for it stays until the ECS agent says better.
-  if (source !== "host" && problem !== undefined) {
-    return unsure("malformed-answer", `task ${id}: ${problem}`);
-  }
+  if (problem !== undefined) return unsure("malformed-answer", `task ${id}: ${problem}`, task);
   // An awsvpc container lives in its pause container's network; in any other mode the task has no address of its own.
-  const isAwsvpc = container.networkMode.startsWith("container:");
-  if (source !== "host" && isAwsvpc) {
-    return unsure("address-pending", `task ${id} has no address yet`);
+  if (container.networkMode.startsWith("container:")) {
+    return unsure("address-pending", `task ${id} has no address yet`, task);
   }
-  if (source === "ecs") {
-    return {
-      kind: "none",
-      reason: "no-address",
-      detail: `task ${id} has no address of its own: expected network mode awsvpc, got ${quote(container.networkMode)}`,
-    };
-  }
+  if (source !== "ecs") return "host";
+  return none(
+    "no-address",
+    `task ${id} has no address of its own: expected network mode awsvpc, got ${quote(container.networkMode)}`,
+  );
+}
+
+/** At this host's address, behind the port that Docker gave the container there. */
+function hostEndpoint(
+  container: Container,
+  { id, containers }: Task,
+  { port }: EndpointWishes,
+  host: Addresses | undefined,
+): Endpoint | NoEndpoint {
   if (host === undefined) return { kind: "ask-host" };
-  const hosts = reachableOf(host.ipv4 ?? [], host.ipv6 ?? []);
-  if (hosts.ipv4 === undefined && hosts.ipv6 === undefined) {
-    return {
-      kind: "none",
-      reason: "no-address",
-      detail: `task ${id} has no address of its own (network mode ${quote(container.networkMode)}), and this host's is not known: ${hosts.problem ?? "expected --hostAddress or instance metadata"}`,
-    };
+  const { ipv4, ipv6, problem } = reachableOf(host.ipv4 ?? [], host.ipv6 ?? []);
+  if (ipv4 === undefined && ipv6 === undefined) {
+    return none(
+      "no-address",
+      `task ${id} has no address of its own (network mode ${quote(container.networkMode)}), and this host's is not known: ${problem ?? "expected --hostAddress or instance metadata"}`,
+    );
   }
+  const ports = containers.get(container.id)?.ports ?? [];
   const published = publishedPort(port, ports, container.networkMode === "host");
   if (published === "pending") {
-    return unsure("port-pending", `task ${id} has no published port yet`);
+    return unsure("port-pending", `task ${id} has no published port yet`, labelledTask(container));
   }
   return {
     kind: "endpoint",
     source: "host",
-    holder,
-    ...addressesOf(hosts.ipv4, hosts.ipv6),
+    holder: { task: id },
+    ...addressesOf(ipv4, ipv6),
     ...(published !== undefined && { port: published }),
   };
 }
+
+type None = Extract<NoEndpoint, { readonly kind: "none" }>;
+type Unsure = Extract<NoEndpoint, { readonly kind: "unsure" }>;
+
+const none = (reason: None["reason"], detail: string): None => ({ kind: "none", reason, detail });
+
+const unsure = (reason: Unsure["reason"], detail: string, task: TaskId | undefined): Unsure => ({
+  kind: "unsure",
+  reason,
+  detail,
+  ...(task && { holder: { task } }),
+});
 
 /** The port of this host behind which a container's port is: the same in host mode, else what Docker gave it. */
 function publishedPort(
