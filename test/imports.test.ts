@@ -315,7 +315,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "agent/writer/mode.ts": "the wiring",
   "agent/writer/tell.ts": "the log, event by event",
-  "lib/ecs/io/control.ts": "ECS's calls",
   "lib/fleet/flow/intake.ts": "one closure over what is in hand",
   "lib/fleet/flow/joint-writer.ts": "one closure over the fence",
   "lib/fleet/flow/keeper.ts": "one closure over one owner's writer",
@@ -327,11 +326,6 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "agent/doctor/mode.ts": "the wiring",
   "agent/discover/page/client.ts": SENT_AS_TEXT,
   "agent/page/mode-page-client.ts": SENT_AS_TEXT,
-  "agent/page/status-server.ts": "the server's routes",
-  "agent/sweep/sweep.ts": "the wiring",
-  "lib/discovery/endpoint.ts": "a truth table",
-  "lib/docker/io/engine.ts": "the engine's calls",
-  "lib/kit/flow/work-queue.ts": "one closure over the sets that carry the promise",
 };
 const FULL_FOLDERS: Readonly<Record<string, string>> = {
   "lib/fleet/flow": "the hosts' half and the writer's",
