@@ -426,8 +426,8 @@ describe("a file is refused", () => {
     ["lib/docker/flow/a.ts", `import PQueue from "p-queue";`, "p-queue"],
     [
       "lib/docker/io/a.ts",
-      `import { x } from "../../kit/flow/patience.ts";`,
-      "../../kit/flow/patience.ts",
+      `import { x } from "../../kit/flow/outage-timer.ts";`,
+      "../../kit/flow/outage-timer.ts",
     ],
     [
       "lib/docker/io/a.ts",

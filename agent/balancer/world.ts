@@ -2,7 +2,7 @@ import { hostTasks } from "../../lib/elb/flow/host-tasks.ts";
 import type { KeptJournal } from "../../lib/elb/flow/journal.ts";
 import type { ClassicApi, TargetsApi } from "../../lib/elb/ports.ts";
 import { causes, Fatal } from "../../lib/kit/failure.ts";
-import { insistOn } from "../host/insist.ts";
+import { retrying } from "../host/retrying.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { BalancerConfig } from "./config.ts";
 import type { Edges } from "./edges.ts";
@@ -120,7 +120,7 @@ export async function openWorld(
     local,
     readFiles: clients.readFiles,
     api: clients,
-    insist: insistOn(config, surroundings),
+    insist: retrying(config, surroundings),
     async early() {
       if (local.instance === undefined || config.dryRun) return;
       opened = await passesOf(joined, clients, local.instance);

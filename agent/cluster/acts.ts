@@ -42,17 +42,17 @@ export interface Info {
 
 /** Reads how everything is that the folder asks for or has made. */
 export async function info(session: Session): Promise<Info> {
-  const { folder, edges, insist, owner } = session;
+  const { folder, edges, retry, owner } = session;
   const { names } = folder;
   const live = await readLive(session);
-  const cluster = await insist(() => edges.ecs.cluster(names.cluster));
+  const cluster = await retry(() => edges.ecs.cluster(names.cluster));
   const bases =
     folder.stacks.length > 0
       ? folder.stacks.map(({ name }) => name)
       : builtInStacks(names.prefix).map(({ name }) => name);
   const stacks: Info["stacks"][number][] = [];
   for (const name of bases) {
-    const stack = await insist(() => edges.stacks.stack(name));
+    const stack = await retry(() => edges.stacks.stack(name));
     stacks.push({
       ...{ name, status: stack?.status ?? "not there" },
       ...(stack?.reason && { reason: stack.reason }),
@@ -106,10 +106,10 @@ export function infoText(info: Info): readonly string[] {
 
 /** Asks for no tasks of one service and waits until none runs. Throws `Fatal` where there is none to drain. */
 export async function drain(session: Session, name: string | undefined): Promise<void> {
-  const { folder, edges, insist, owner, config, say } = session;
+  const { folder, edges, retry, owner, config, say } = session;
   const { cluster } = folder.names;
   if (name === undefined) throw new Fatal("expected the name of a service after drain");
-  const [live] = await insist(() => edges.ecs.services(cluster, [name]));
+  const [live] = await retry(() => edges.ecs.services(cluster, [name]));
   if (live === undefined || live.status === "INACTIVE") {
     throw new Fatal(`cluster ${cluster} has no service ${quote(name)}: see \`cluster info\``);
   }
@@ -130,7 +130,7 @@ export async function drain(session: Session, name: string | undefined): Promise
  * cluster runs. Comes back with what went.
  */
 export async function cleanup(session: Session): Promise<readonly string[]> {
-  const { edges, insist, config, owner, say } = session;
+  const { edges, retry, config, owner, say } = session;
   const { latest, services, revisions } = await readLive(session);
   const families = [...latest.values()].filter(({ tags }) => isOwn(tags, owner));
   const own = new Set(families.map(({ family }) => family));
@@ -139,7 +139,7 @@ export async function cleanup(session: Session): Promise<readonly string[]> {
     const tagged = revisions?.filter((arn) => arn.includes(`/${family}:`)) ?? [];
     // A family with few revisions that are known by their tags has at most these: only others are listed.
     if (revisions === undefined || tagged.length > config.keep) {
-      arns.push(...(await insist(() => edges.ecs.revisions(family))));
+      arns.push(...(await retry(() => edges.ecs.revisions(family))));
     }
   }
   const inUse = new Set(
@@ -150,7 +150,7 @@ export async function cleanup(session: Session): Promise<readonly string[]> {
   );
   const old = oldRevisions(arns, { keep: config.keep, inUse });
   for (const arn of old) {
-    await insist(() => edges.ecs.deregister(arn));
+    await retry(() => edges.ecs.deregister(arn));
     await say(`deregistered ${shortOf(arn)}`);
   }
   await say(`${own.size} families, ${old.length} old revisions deregistered`);

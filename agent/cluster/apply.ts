@@ -134,12 +134,12 @@ async function applyTaskDefinitions(
 
 /** The revision with the file's content: the latest, if it has it, or a new one. Never two for one content. */
 async function ensureRegistered(
-  { edges, insist, owner }: Session,
+  { edges, retry, owner }: Session,
   file: TaskDefinitionFile,
   isNew: boolean,
 ): Promise<{ readonly arn: string; readonly isNew: boolean }> {
   let look = !isNew;
-  return insist(async () => {
+  return retry(async () => {
     const latest = look ? await edges.ecs.taskDefinition(file.family) : undefined;
     // A request without an answer may have landed: from the second try on ECS is asked first.
     look = true;
@@ -210,7 +210,7 @@ async function create(
   taskDefinition: string,
   live: LiveService | undefined,
 ): Promise<void> {
-  const { edges, insist, folder, owner, say } = session;
+  const { edges, retry, folder, owner, say } = session;
   const { cluster } = folder.names;
   if (live?.status === "DRAINING") {
     await say(`service ${file.name}: waits for the one before it to be gone`);
@@ -218,7 +218,7 @@ async function create(
   }
   const input = createInput(file, { cluster, taskDefinition });
   let again = false;
-  await insist(async () => {
+  await retry(async () => {
     if (again) {
       const [there] = await edges.ecs.services(cluster, [file.name]);
       if (there?.status === "ACTIVE" && isOwn(there.tags, owner)) return;
@@ -234,18 +234,18 @@ async function update(
   step: Extract<ServiceStep, { action: "update" }>,
   taskDefinition: string,
 ): Promise<void> {
-  const { edges, insist, folder, owner, createOnly, say } = session;
+  const { edges, retry, folder, owner, createOnly, say } = session;
   const { file, live } = step;
   if (file === undefined || live === undefined) return;
   if (!step.onlyTags) {
     const { cluster } = folder.names;
     const input = updateInput(file, live, { cluster, taskDefinition, createOnly });
-    await insist(() => edges.ecs.updateService(input));
+    await retry(() => edges.ecs.updateService(input));
   }
   // After the update, so that one that was killed in between is done again rather than forgotten.
   const tags = tagsFor(owner, file.hash);
   const isTagged = [...tags].every(([key, value]) => live.tags.get(key) === value);
-  if (!isTagged) await insist(() => edges.ecs.tag(live.arn, tags));
+  if (!isTagged) await retry(() => edges.ecs.tag(live.arn, tags));
   await say(
     step.onlyTags
       ? `service ${file.name}: is as the file says`
@@ -255,10 +255,10 @@ async function update(
 
 /** Drains a service, waits until none of its tasks runs, deletes it and waits until it is gone. */
 async function removeService(session: Session, live: LiveService): Promise<void> {
-  const { edges, insist, folder, say } = session;
+  const { edges, retry, folder, say } = session;
   const { cluster } = folder.names;
   await drained(session, live);
-  await insist(() => edges.ecs.deleteService(cluster, live.name));
+  await retry(() => edges.ecs.deleteService(cluster, live.name));
   await gone(session, live.name);
   await say(`service ${live.name}: deleted`);
 }
@@ -276,13 +276,13 @@ async function deregister(
 
 /** Deregisters and deletes every revision of a family. Comes back with their ARNs. */
 export async function removeFamily(
-  { edges, insist, say }: Session,
+  { edges, retry, say }: Session,
   family: string,
 ): Promise<readonly string[]> {
-  const arns = await insist(() => edges.ecs.revisions(family));
-  for (const arn of arns) await insist(() => edges.ecs.deregister(arn));
+  const arns = await retry(() => edges.ecs.revisions(family));
+  for (const arn of arns) await retry(() => edges.ecs.deregister(arn));
   for (let at = 0; at < arns.length; at += 10) {
-    await insist(() => edges.ecs.forget(arns.slice(at, at + 10)));
+    await retry(() => edges.ecs.forget(arns.slice(at, at + 10)));
   }
   await say(`task definition ${family}: ${arns.length} revisions deregistered and deleted`);
   return arns;

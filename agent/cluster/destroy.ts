@@ -23,7 +23,7 @@ export interface Ruin {
 
 /** Reads what the folder made. Everything in it carries the folder's tags; nothing else is ever in it. */
 export async function lookAtRuin(session: Session): Promise<Ruin> {
-  const { folder, edges, insist, owner, config } = session;
+  const { folder, edges, retry, owner, config } = session;
   const { latest, services } = await readLive(session);
   const own = [...services.values()].filter(
     ({ status, tags }) => status !== "INACTIVE" && isOwn(tags, owner),
@@ -34,7 +34,7 @@ export async function lookAtRuin(session: Session): Promise<Ruin> {
   const files = folder.stacks.length > 0 ? folder.stacks : builtInStacks(folder.names.prefix);
   let holdsCluster = false;
   for (const file of files.toReversed()) {
-    const live = await insist(() => edges.stacks.stack(file.name));
+    const live = await retry(() => edges.stacks.stack(file.name));
     if (live === undefined) continue;
     // One that is stuck can be deleted; one of somebody else can't.
     const foreign = isOwn(live.tags, owner)
@@ -56,7 +56,7 @@ export async function lookAtRuin(session: Session): Promise<Ruin> {
   if (holdsCluster) {
     const mine = new Set(own.map(({ name }) => name));
     for (const { name } of stacks) {
-      const made = await insist(() => edges.stacks.resources(name));
+      const made = await retry(() => edges.stacks.resources(name));
       for (const { type, id } of made) {
         if (type === "AWS::ECS::Service") mine.add(id.replace(/^.*\//, ""));
       }
@@ -66,22 +66,22 @@ export async function lookAtRuin(session: Session): Promise<Ruin> {
   const families: string[] = [];
   for (const { family, tags } of latest.values()) {
     if (!isOwn(tags, owner)) continue;
-    const active = await insist(() => edges.ecs.revisions(family));
+    const active = await retry(() => edges.ecs.revisions(family));
     if (active.length > 0) families.push(family);
   }
   return {
     ...{ services: own, families, stacks, stays, refused },
-    fileSystems: config.deleteData ? await insist(() => edges.account.fileSystems(owner)) : [],
+    fileSystems: config.deleteData ? await retry(() => edges.account.fileSystems(owner)) : [],
   };
 }
 
 /** A cluster can't be deleted while somebody else's services are in it. */
 async function foreignServices(
-  { folder, edges, insist }: Session,
+  { folder, edges, retry }: Session,
   mine: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const { cluster } = folder.names;
-  const others = (await insist(() => edges.ecs.serviceNames(cluster))).filter(
+  const others = (await retry(() => edges.ecs.serviceNames(cluster))).filter(
     (name) => !mine.has(name),
   );
   return others.length === 0
@@ -96,25 +96,25 @@ export const isEmpty = ({ services, families, stacks, fileSystems }: Ruin): bool
 
 /** Services first, because the cluster can't go while they are there; the data last of all. */
 export async function destroy(session: Session, ruin: Ruin): Promise<void> {
-  const { edges, insist, folder, say, owner, config } = session;
+  const { edges, retry, folder, say, owner, config } = session;
   const { cluster } = folder.names;
   if (ruin.refused.length > 0) throw new Fatal(ruin.refused.join("; "));
   // All are asked first, so that they stop side by side.
   for (const { name, desired, daemon, status } of ruin.services) {
     if (daemon || desired === 0 || status !== "ACTIVE") continue;
-    await insist(() => edges.ecs.updateService({ cluster, service: name, desiredCount: 0 }));
+    await retry(() => edges.ecs.updateService({ cluster, service: name, desiredCount: 0 }));
   }
   for (const service of ruin.services) {
     await drained(session, { ...service, desired: 0 });
-    await insist(() => edges.ecs.deleteService(cluster, service.name));
+    await retry(() => edges.ecs.deleteService(cluster, service.name));
     await gone(session, service.name);
     await say(`service ${service.name}: deleted`);
   }
   for (const family of ruin.families) await removeFamily(session, family);
   for (const { name } of ruin.stacks) await removeStack(session, name);
   if (!config.deleteData) return;
-  for (const id of await insist(() => edges.account.fileSystems(owner))) {
-    await insist(() => edges.account.deleteFileSystem(id));
+  for (const id of await retry(() => edges.account.fileSystems(owner))) {
+    await retry(() => edges.account.deleteFileSystem(id));
     await say(`file system ${id}: deleted`);
   }
 }

@@ -72,15 +72,15 @@ export async function readLive(session: Session): Promise<{
   /** Own active revisions, as far as their tags tell of them; undefined where reading tags is not allowed. */
   readonly revisions: readonly string[] | undefined;
 }> {
-  const { folder, edges, insist, owner, surroundings } = session;
+  const { folder, edges, retry, owner, surroundings } = session;
   const { cluster, taskPrefix } = folder.names;
-  const tagged = await insist(() => edges.account.tagged(owner));
+  const tagged = await retry(() => edges.account.tagged(owner));
   if (tagged === undefined) {
     surroundings.log.warn(
       "tag:GetResources is not allowed: every task definition is asked for by itself, which takes a request each",
     );
   }
-  const families = new Set(await insist(() => edges.ecs.families(taskPrefix)));
+  const families = new Set(await retry(() => edges.ecs.families(taskPrefix)));
   const wanted = new Set(folder.taskDefinitions.map(({ family }) => family));
   for (const family of wanted) {
     // With an empty prefix the list is all of the account's, which a family of ours is in as well.
@@ -106,7 +106,7 @@ export async function readLive(session: Session): Promise<{
 
 /** Asks ECS itself about each family that tags do not tell enough of. */
 async function fillIn(
-  { folder, edges, insist, owner }: Session,
+  { folder, edges, retry, owner }: Session,
   families: ReadonlySet<string>,
   latest: Map<string, Revision>,
   all: boolean,
@@ -125,20 +125,20 @@ async function fillIn(
     (family) => !latest.has(family) && (hashes.has(family) || all),
   );
   for (const family of [...unknown, ...changed]) {
-    const found = await insist(() => edges.ecs.taskDefinition(family));
+    const found = await retry(() => edges.ecs.taskDefinition(family));
     if (found === undefined) latest.delete(family);
     else if (hashes.has(family) || isOwn(found.tags, owner)) latest.set(family, found);
   }
 }
 
 async function readServices(
-  { folder, edges, insist }: Session,
+  { folder, edges, retry }: Session,
   cluster: string,
   tagged: readonly { readonly arn: string; readonly tags: Tags }[] | undefined,
 ): Promise<ReadonlyMap<string, LiveService>> {
   const listed =
     tagged === undefined
-      ? await insist(() => edges.ecs.serviceNames(cluster))
+      ? await retry(() => edges.ecs.serviceNames(cluster))
       : tagged.flatMap(({ arn }) => {
           const [, of, name] = /:service\/(?:([^/]+)\/)?([^/]+)$/.exec(arn) ?? [];
           return name === undefined || (of !== undefined && of !== cluster) ? [] : [name];
@@ -147,7 +147,7 @@ async function readServices(
   const services = new Map<string, LiveService>();
   for (let at = 0; at < names.length; at += 10) {
     const some = names.slice(at, at + 10);
-    for (const one of await insist(() => edges.ecs.services(cluster, some))) {
+    for (const one of await retry(() => edges.ecs.services(cluster, some))) {
       services.set(one.name, one);
     }
   }

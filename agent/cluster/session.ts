@@ -6,7 +6,7 @@ import { type CloudFormation, cloudFormation } from "../../lib/cloud/io/cloudfor
 import type { Ownership } from "../../lib/cloud/tags.ts";
 import { type EcsDeploy, ecsDeploy } from "../../lib/ecs/io/deploy.ts";
 import { ecsModel } from "../../lib/ecs/io/model.ts";
-import { insistOn } from "../host/insist.ts";
+import { retrying } from "../host/retrying.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { ClusterConfig } from "./config.ts";
 import type { Folder } from "./folder.ts";
@@ -27,7 +27,7 @@ export interface Session {
   readonly owner: Ownership;
   readonly createOnly: ReadonlySet<string>;
   /** Tries again while AWS does not answer, for as long as the patience lasts. */
-  readonly insist: <T>(act: () => Promise<T>) => Promise<T>;
+  readonly retry: <T>(act: () => Promise<T>) => Promise<T>;
   /** Tells how things go on, as it happens. */
   readonly say: (line: string) => Promise<void>;
 }
@@ -38,7 +38,7 @@ export const session = (
   ...parts,
   owner: { project: parts.folder.names.project, prefix: parts.folder.names.prefix },
   createOnly: ecsModel().createOnly,
-  insist: insistOn(parts.config, parts.surroundings),
+  retry: retrying(parts.config, parts.surroundings),
 });
 
 export function systemEdges(folder: Folder, env: Surroundings["env"]): ClusterEdges & Disposable {

@@ -56,9 +56,9 @@ async function lookAtStack(
   readonly live: LiveStack | undefined;
   readonly problems: readonly Problem[];
 }> {
-  const { edges, insist, owner, config } = session;
+  const { edges, retry, owner, config } = session;
   const { name } = file;
-  const found = await insist(() => edges.stacks.stack(name));
+  const found = await retry(() => edges.stacks.stack(name));
   const live = stateOf(found).kind === "absent" ? undefined : found;
   const { values, later, problems } = parametersOf(
     file,
@@ -78,7 +78,7 @@ async function lookAtStack(
     return done({ ...known, action: "create", changes, parameters, later, values });
   }
   if (stateOf(live).kind === "busy") return done({ ...known, action: "busy" });
-  const text = await insist(() => edges.stacks.template(name));
+  const text = await retry(() => edges.stacks.template(name));
   const parameters = parameterDifferences(file, live, values);
   if (sameTemplate(text, file.template.text) && parameters.length === 0) {
     return done({ ...known, action: "keep" });
@@ -86,7 +86,7 @@ async function lookAtStack(
   const update = { ...known, action: "update" as const, parameters, later, values };
   if (later.size > 0 || problems.length > 0) return done({ ...update, changes: [] });
   const set = await propose(session, file, values, false);
-  await insist(() => edges.stacks.discard(name, setName(file, values)));
+  await retry(() => edges.stacks.discard(name, setName(file, values)));
   if (set.kind === "empty") return done({ ...known, action: "keep" });
   return done({ ...update, changes: set.changes });
 }
@@ -113,7 +113,7 @@ const setName = (file: StackFile, values: ReadonlyMap<string, string>): string =
 
 /** Comes back with what it would change. Throws `Fatal` with CloudFormation's reason when it can't be made. */
 async function propose(
-  { edges, insist, owner, surroundings }: Session,
+  { edges, retry, owner, surroundings }: Session,
   file: StackFile,
   values: ReadonlyMap<string, string>,
   create: boolean,
@@ -126,12 +126,12 @@ async function propose(
     ...{ parameters: values, tags: ownTags(owner) },
   };
   let isOld = false;
-  await insist(() => edges.stacks.propose(asked));
+  await retry(() => edges.stacks.propose(asked));
   for (;;) {
-    const set = await insist(() => edges.stacks.changeSet(stack, changeSet));
+    const set = await retry(() => edges.stacks.changeSet(stack, changeSet));
     if (set?.kind === "ready" || set?.kind === "empty") return set;
     if (set === undefined || set.kind === "failed") {
-      if (set !== undefined) await insist(() => edges.stacks.discard(stack, changeSet));
+      if (set !== undefined) await retry(() => edges.stacks.discard(stack, changeSet));
       // One that was left from before may have been overtaken by another change: it is made anew, once.
       if (isOld) {
         throw new Fatal(
@@ -139,7 +139,7 @@ async function propose(
         );
       }
       isOld = true;
-      await insist(() => edges.stacks.propose(asked));
+      await retry(() => edges.stacks.propose(asked));
     }
     await clock.sleep(CHANGE_SET_POLL_MS, stop.signal);
   }
@@ -153,7 +153,7 @@ export async function applyStacks(session: Session, wanted: Wanted): Promise<voi
   const before: Earlier[] = [];
   for (const file of wanted.stacks) {
     await applyStack(session, wanted, file, before);
-    const live = await session.insist(() => session.edges.stacks.stack(file.name));
+    const live = await session.retry(() => session.edges.stacks.stack(file.name));
     before.push({ file, live: live && (await withOutputs(session, file, live)) });
   }
 }
@@ -163,13 +163,13 @@ export async function applyStacks(session: Session, wanted: Wanted): Promise<voi
  * that a change set made, but every one tells what is in it.
  */
 async function withOutputs(
-  { edges, insist }: Session,
+  { edges, retry }: Session,
   file: StackFile,
   live: LiveStack,
 ): Promise<LiveStack> {
   const untold = untoldOutputs(file, live);
   if (untold.length === 0) return live;
-  const made = await insist(() => edges.stacks.resources(file.name));
+  const made = await retry(() => edges.stacks.resources(file.name));
   const ids = new Map(made.map(({ name, id }) => [name, id]));
   const known = untold.flatMap(([output, resource]) => {
     const id = ids.get(resource);
@@ -184,9 +184,9 @@ async function applyStack(
   file: StackFile,
   before: readonly Earlier[],
 ): Promise<void> {
-  const { edges, insist, owner, config, say } = session;
+  const { edges, retry, owner, config, say } = session;
   const { name } = file;
-  let found = await insist(() => edges.stacks.stack(name));
+  let found = await retry(() => edges.stacks.stack(name));
   if (stateOf(found).kind === "busy") {
     await say(`stack ${name} is ${found?.status}: waits for it`);
     found = await settle(session, name, { seen: await seenEvents(session, name) });
@@ -207,23 +207,23 @@ async function applyStack(
   }
   if (problems[0] !== undefined) throw new Fatal(`${problems[0].file}: ${problems[0].text}`);
   if (live !== undefined) {
-    const text = await insist(() => edges.stacks.template(name));
+    const text = await retry(() => edges.stacks.template(name));
     const differs = parameterDifferences(file, live, values).length > 0;
     if (sameTemplate(text, file.template.text) && !differs) return;
   }
   const set = await propose(session, file, values, create);
   const changeSet = setName(file, values);
   if (set.kind === "empty") {
-    await insist(() => edges.stacks.discard(name, changeSet));
+    await retry(() => edges.stacks.discard(name, changeSet));
     return;
   }
   const loss = create || config.deleteData ? undefined : dataLoss(name, set.changes);
   if (loss !== undefined) {
-    await insist(() => edges.stacks.discard(name, changeSet));
+    await retry(() => edges.stacks.discard(name, changeSet));
     throw new Fatal(loss);
   }
   const seen = await seenEvents(session, name);
-  await insist(() => edges.stacks.execute(name, changeSet));
+  await retry(() => edges.stacks.execute(name, changeSet));
   await say(`stack ${name}: ${create ? "is being created" : "is being updated"}`);
   const ended = await settle(session, name, { seen, begins: true });
   if (!/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(ended?.status ?? "")) {
@@ -249,12 +249,12 @@ async function settle(
     readonly begins?: boolean;
   },
 ): Promise<LiveStack | undefined> {
-  const { edges, insist, say, surroundings } = session;
+  const { edges, retry, say, surroundings } = session;
   const told = new Set(seen);
   for (let polls = 0; ; polls += 1) {
-    const live = await insist(() => edges.stacks.stack(name));
+    const live = await retry(() => edges.stacks.stack(name));
     if (live === undefined) return undefined;
-    const events = await insist(() => edges.stacks.events(live.id || name));
+    const events = await retry(() => edges.stacks.events(live.id || name));
     for (const { id, resource, status, reason } of events.toReversed()) {
       if (told.has(id)) continue;
       told.add(id);
@@ -268,16 +268,16 @@ async function settle(
   }
 }
 
-const seenEvents = async ({ edges, insist }: Session, name: string): Promise<Set<string>> =>
-  new Set((await insist(() => edges.stacks.events(name))).map(({ id }) => id));
+const seenEvents = async ({ edges, retry }: Session, name: string): Promise<Set<string>> =>
+  new Set((await retry(() => edges.stacks.events(name))).map(({ id }) => id));
 
 /** The first resource that failed since: what failed later mostly failed because of it. */
 async function failureOf(
-  { edges, insist }: Session,
+  { edges, retry }: Session,
   name: string,
   seen: ReadonlySet<string>,
 ): Promise<string> {
-  const events = await insist(() => edges.stacks.events(name));
+  const events = await retry(() => edges.stacks.events(name));
   const failed = events
     .filter(({ id }) => !seen.has(id))
     .filter(({ status, reason }) => status.endsWith("_FAILED") && !/cancelled/i.test(reason ?? ""))
@@ -290,12 +290,12 @@ async function failureOf(
 
 /** Deletes a stack and waits until it is gone. Throws `Fatal` with the reason when something is in the way. */
 export async function removeStack(session: Session, name: string): Promise<void> {
-  const { edges, insist, say } = session;
-  const live = await insist(() => edges.stacks.stack(name));
+  const { edges, retry, say } = session;
+  const live = await retry(() => edges.stacks.stack(name));
   if (live === undefined) return;
   const id = live.id || name;
   const seen = await seenEvents(session, id);
-  await insist(() => edges.stacks.remove(name));
+  await retry(() => edges.stacks.remove(name));
   await say(`stack ${name}: is being deleted`);
   // By its id a stack that is gone can still be asked about.
   const ended = await settle(session, id, { seen });

@@ -26,7 +26,7 @@ export async function steady(
   awaited: readonly Awaited[],
   { rolledBack }: { readonly rolledBack: string[] },
 ): Promise<readonly string[]> {
-  const { edges, insist, folder, config, say, surroundings } = session;
+  const { edges, retry, folder, config, say, surroundings } = session;
   const { clock, stop } = surroundings;
   const limitMs = config.wait.value * 1000;
   const untilMs = clock.now() + limitMs;
@@ -40,7 +40,7 @@ export async function steady(
   const problems: string[] = [];
   const give = async (one: Awaited, live: LiveService, why: string): Promise<void> => {
     waiting.delete(one.file.name);
-    const reasons = await insist(() => edges.ecs.stopReasons(folder.names.cluster, one.file.name));
+    const reasons = await retry(() => edges.ecs.stopReasons(folder.names.cluster, one.file.name));
     const events = live.events.filter(({ id }) => !seen.has(id)).slice(0, EVENTS_SHOWN);
     problems.push(
       [
@@ -75,13 +75,13 @@ export async function steady(
 }
 
 async function readAll(
-  { edges, insist, folder }: Session,
+  { edges, retry, folder }: Session,
   names: readonly string[],
 ): Promise<readonly LiveService[]> {
   const found: LiveService[] = [];
   for (let at = 0; at < names.length; at += 10) {
     const some = names.slice(at, at + 10);
-    found.push(...(await insist(() => edges.ecs.services(folder.names.cluster, some))));
+    found.push(...(await retry(() => edges.ecs.services(folder.names.cluster, some))));
   }
   return found;
 }
@@ -91,14 +91,14 @@ async function rollBack(
   session: Session,
   { file, changedFrom: before }: Awaited,
 ): Promise<boolean> {
-  const { edges, insist, folder, say } = session;
+  const { edges, retry, folder, say } = session;
   if (before === undefined) return false;
   if (before === "nothing" || before.status !== "ACTIVE") {
     await say(`service ${file.name}: is new, there is nothing to go back to`);
     return false;
   }
   const { cluster } = folder.names;
-  await insist(() =>
+  await retry(() =>
     edges.ecs.updateService({
       ...{ cluster, service: file.name, taskDefinition: before.taskDefinition },
       ...(!before.daemon && { desiredCount: before.desired }),
@@ -106,7 +106,7 @@ async function rollBack(
   );
   // So that the next plan knows that the file is not what runs.
   const tags = new Map([[CONTENT_TAG, before.tags.get(CONTENT_TAG) ?? "rolled-back"]]);
-  await insist(() => edges.ecs.tag(before.arn, tags));
+  await retry(() => edges.ecs.tag(before.arn, tags));
   await say(
     `service ${file.name}: goes back to ${before.taskDefinition.replace(/^arn:[^/]*\//, "")}`,
   );
@@ -115,11 +115,11 @@ async function rollBack(
 
 /** Asks for no tasks and waits until none runs. A DAEMON service can't be asked: deleting it stops its tasks. */
 export async function drained(session: Session, live: LiveService): Promise<void> {
-  const { edges, insist, folder, say } = session;
+  const { edges, retry, folder, say } = session;
   if (live.daemon || live.status !== "ACTIVE") return;
   const { cluster } = folder.names;
   if (live.desired > 0) {
-    await insist(() => edges.ecs.updateService({ cluster, service: live.name, desiredCount: 0 }));
+    await retry(() => edges.ecs.updateService({ cluster, service: live.name, desiredCount: 0 }));
   }
   await until(session, live.name, (now) => {
     if (now === undefined || now.running + now.pending === 0) return undefined;
@@ -140,13 +140,13 @@ async function until(
   name: string,
   left: (now: LiveService | undefined) => string | undefined,
 ): Promise<void> {
-  const { edges, insist, folder, config, say, surroundings } = session;
+  const { edges, retry, folder, config, say, surroundings } = session;
   const { clock, stop } = surroundings;
   const limitMs = config.wait.value * 1000 || DRAIN_LIMIT_MS;
   const untilMs = clock.now() + limitMs;
   let told: string | undefined;
   for (;;) {
-    const [now] = await insist(() => edges.ecs.services(folder.names.cluster, [name]));
+    const [now] = await retry(() => edges.ecs.services(folder.names.cluster, [name]));
     const what = left(now);
     if (what === undefined) return;
     if (clock.now() >= untilMs) {

@@ -20,12 +20,12 @@ export type OrProblems<T> = T | { readonly problems: readonly Problem[] };
  * parameters, whose cluster is there and not made by them, is only loaded into it.
  */
 export async function wantedStacks(session: Session): Promise<OrProblems<Wanted>> {
-  const { folder, edges, insist } = session;
+  const { folder, edges, retry } = session;
   const { names, params } = folder;
   const shared = hasSharedParams(folder);
   if (folder.stacks.length === 0 && !shared) {
-    const made = await insist(() => edges.stacks.stack(`${names.prefix}-${SHARED_PARAMS}`));
-    const there = made === undefined && (await insist(() => edges.ecs.cluster(names.cluster)));
+    const made = await retry(() => edges.stacks.stack(`${names.prefix}-${SHARED_PARAMS}`));
+    const there = made === undefined && (await retry(() => edges.ecs.cluster(names.cluster)));
     if (there) {
       return {
         ...{ stacks: [], params },
@@ -41,7 +41,7 @@ export async function wantedStacks(session: Session): Promise<OrProblems<Wanted>
     problems.push(...unknownKeys(stacks, { files: params, given: {} }));
     return problems.length > 0 ? { problems } : { stacks, params, notes: [] };
   }
-  const network: Network = await insist(() => edges.account.network());
+  const network: Network = await retry(() => edges.account.network());
   const made = paramsFromNetwork(network);
   const file = `${SHARED_PARAMS}.params`;
   if ("problem" in made)

@@ -5,8 +5,8 @@ import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
 import type { RecordSet } from "../../lib/route53/record-set.ts";
 import { columns, line, print, printJson } from "../cli/print.ts";
 import { systemEdges } from "../host/edges.ts";
-import { insistOn } from "../host/insist.ts";
 import { findPublished, openJournal } from "../host/published.ts";
+import { retrying } from "../host/retrying.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { DeregisterConfig } from "./config.ts";
@@ -30,10 +30,10 @@ export async function deregister(
   edges = systemEdges(config, env),
 ): Promise<Answer> {
   const patienceMs = config.patience * 1000;
-  const insist = insistOn(config, { stop, clock, random, log });
-  const { owner } = await insist(edges.findEcsAgent);
+  const retry = retrying(config, { stop, clock, random, log });
+  const { owner } = await retry(edges.findEcsAgent);
   const zone = await edges.hostedZone(owner);
-  const { name: zoneName, size: zoneSize } = await insist(() => zone.facts());
+  const { name: zoneName, size: zoneSize } = await retry(() => zone.facts());
   const owned = zone.as(owner.instance, zoneName);
   const found = await findPublished({
     // Read from the zone itself: this is the last time that somebody looks.
@@ -42,7 +42,7 @@ export async function deregister(
     zoneSize,
     names: new Set(),
     whole: true,
-    insist,
+    retry,
   });
   const journal = await openJournal(config, { zoneName, instance: owner.instance }, edges, {
     clock,

@@ -67,7 +67,7 @@ async function findOwnRecords(
     zoneSize,
     names: new Set([...desired.records().values()].map(({ name }) => name)),
     whole: config.once || end.aborted,
-    insist: config.onStop === "remove" ? (act) => retry(act, never) : retry,
+    retry: config.onStop === "remove" ? (act) => retry(act, never) : retry,
   });
   log.info(`knows this host's records from ${found.from}`, { ownRecords: found.published.size });
   return found;

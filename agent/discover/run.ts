@@ -1,4 +1,4 @@
-import { persist, throttleWaits } from "../../lib/kit/flow/persist.ts";
+import { retry, throttleWaits } from "../../lib/kit/flow/retry.ts";
 import { summed } from "../../lib/kit/flow/summed.ts";
 import type { Edges } from "../host/edges.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -31,7 +31,7 @@ export function runOf(
     ...parts,
     sumUp,
     retry: (act, until = stop.signal) =>
-      persist(act, {
+      retry(act, {
         clock,
         random,
         limitMs: config.patience * 1000,

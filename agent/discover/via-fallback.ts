@@ -95,7 +95,7 @@ async function writeDirect(
     zoneSize: size,
     names: new Set([...desired.records().values()].map(({ name }) => name)),
     whole: true,
-    insist: retry,
+    retry,
   });
   wrote();
   const bell = doorbell();

@@ -58,7 +58,7 @@ export async function findPublished({
   zoneSize,
   names,
   whole,
-  insist,
+  retry,
 }: {
   readonly journal: Pick<JournalKeeper, "load"> | undefined;
   readonly zone: OwnedZone;
@@ -66,7 +66,7 @@ export async function findPublished({
   readonly names: ReadonlySet<string>;
   /** There is no time to look for leftovers later. */
   readonly whole: boolean;
-  readonly insist: <T>(act: () => Promise<T>) => Promise<T>;
+  readonly retry: <T>(act: () => Promise<T>) => Promise<T>;
 }): Promise<Found> {
   const remembered = await journal?.load();
   if (remembered !== undefined) {
@@ -93,7 +93,7 @@ export async function findPublished({
     let published = before;
     const instances = new Set<InstanceId>();
     for (const name of toRead) {
-      const group: Group = await insist(() => zone.group(name));
+      const group: Group = await retry(() => zone.group(name));
       published = observed(published, group);
       for (const instance of group.instances) instances.add(instance);
     }
@@ -101,7 +101,7 @@ export async function findPublished({
   }
 
   async function readZone(): Promise<Pick<Found, "published" | "hosts">> {
-    const pages = await everyPage(zone.page, insist);
+    const pages = await everyPage(zone.page, retry);
     const own = pages.flatMap((page) => page.own);
     return {
       published: new Map(own.map((record) => [keyOf(record), { record, certain: true }])),

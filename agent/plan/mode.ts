@@ -10,7 +10,7 @@ import { print, printJson } from "../cli/print.ts";
 import { containersOf } from "../host/container-looks.ts";
 import { systemEdges } from "../host/edges.ts";
 import { everyPage } from "../host/every-page.ts";
-import { insistOn } from "../host/insist.ts";
+import { retrying } from "../host/retrying.ts";
 import { doubtfulDeletes } from "../host/start-guard.ts";
 import { type Answer, together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -27,13 +27,13 @@ export async function plan(
   { stop, clock, random, log, env }: Surroundings,
 ): Promise<Answer> {
   const edges = systemEdges({ ...config, stateDir: "" }, env);
-  const insist = insistOn(config, { stop, clock, random, log });
+  const retry = retrying(config, { stop, clock, random, log });
 
   const docker = edges.docker();
-  const { agent, owner } = await insist(edges.findEcsAgent);
+  const { agent, owner } = await retry(edges.findEcsAgent);
   const zone = await edges.hostedZone(owner);
-  const { name: zoneName } = await insist(() => zone.facts());
-  const running = await insist(() => docker.running(SERVICE_NAME_LABEL));
+  const { name: zoneName } = await retry(() => zone.facts());
+  const running = await retry(() => docker.running(SERVICE_NAME_LABEL));
 
   const { desired, shown, lookAt } = containersOf(config, {
     docker,
@@ -62,7 +62,7 @@ export async function plan(
   await together(stop, [queue.run(), queue.idle().then(() => done.abort())]);
   stop.signal.throwIfAborted();
 
-  const pages = await everyPage(zone.list, insist);
+  const pages = await everyPage(zone.list, retry);
   const all = pages.flatMap(({ records }) => records);
   zone.close();
   const published = new Map<RecordKey, Published>(
@@ -77,7 +77,7 @@ export async function plan(
   const changes = changesOf(published, wanted, kept);
   const doubtful = config.force
     ? undefined
-    : await insist(() => doubtfulDeletes(changes, published.size, { agent, shown }));
+    : await retry(() => doubtfulDeletes(changes, published.size, { agent, shown }));
   const report: PlanReport = {
     schemaVersion: 1,
     zone: { id: config.hostedZoneId, name: zoneName },

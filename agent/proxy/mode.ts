@@ -10,7 +10,7 @@ import { askAgent } from "../../lib/web/flow/look.ts";
 import { indexPage } from "../../lib/web/index-page.ts";
 import type { LabelRules } from "../../lib/web/labels.ts";
 import { defaultPort, RESERVED_PORTS } from "../../lib/web/ports.ts";
-import { insistOn } from "../host/insist.ts";
+import { retrying } from "../host/retrying.ts";
 import { together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { certificatesOf } from "./certificates.ts";
@@ -44,7 +44,7 @@ export async function proxy(
   const bell = doorbell();
   const noticeBell = doorbell();
   const say = teller(log);
-  const { engine, docker, insist } = await foundations(config, surroundings, edges, bell.ring);
+  const { engine, docker, retry } = await foundations(config, surroundings, edges, bell.ring);
   const rules = rulesOf(config);
   const found = containersOf(config, surroundings, { docker, edges, rules, say }, () => {
     table.changed();
@@ -72,7 +72,7 @@ export async function proxy(
     clock,
     report: (report) => reported(report),
   });
-  const dns = await insist(() => dnsOf(config, { edges, surroundings, say: say.changed }));
+  const dns = await retry(() => dnsOf(config, { edges, surroundings, say: say.changed }));
   const status = proxyStatus(config, surroundings, {
     found,
     hosts: table.hosts,
@@ -117,7 +117,7 @@ async function foundations(
   onEnd: () => void,
 ) {
   const { log } = surroundings;
-  const insist = insistOn(config, surroundings);
+  const retry = retrying(config, surroundings);
   if ((await edges.ownNetworkMode()) === "awsvpc") {
     throw new Fatal(
       "this task has a network of its own (awsvpc), from where no container can be served: run it with networkMode host",
@@ -128,14 +128,14 @@ async function foundations(
     onEnd();
   });
   const docker = edges.docker();
-  const { engine: dockerVersion } = await insist(() => docker.version());
+  const { engine: dockerVersion } = await retry(() => docker.version());
   log.info("found the engine and Docker", {
     engine: engine.version,
     isRunning: engine.isRunning(),
     docker: dockerVersion,
     folder: edges.folder,
   });
-  return { engine, docker, insist };
+  return { engine, docker, retry };
 }
 
 /** The containers as the flags have them looked at. */

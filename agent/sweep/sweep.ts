@@ -7,7 +7,7 @@ import { type HostedZone, hostedZone } from "../../lib/route53/io/zone.ts";
 import type { ForeignRecord } from "../../lib/route53/own-record.ts";
 import { keyOf } from "../../lib/route53/record-set.ts";
 import { everyPage } from "../host/every-page.ts";
-import { insistOn } from "../host/insist.ts";
+import { retrying } from "../host/retrying.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { SweepConfig } from "./config.ts";
 import { removeDead } from "./remove.ts";
@@ -44,17 +44,17 @@ export async function sweep(
 ): Promise<{ readonly report: SweepReport; readonly problems: readonly string[] }> {
   using _ = closing(edges);
   const patienceMs = config.patience * 1000;
-  const insist = insistOn(config, { stop, clock, random, log });
+  const retry = retrying(config, { stop, clock, random, log });
 
-  const { name: zoneName } = await insist(() => edges.zone.facts());
+  const { name: zoneName } = await retry(() => edges.zone.facts());
   const zone = edges.zone.as("any instance", zoneName);
-  const fleetReader = { ecs: edges.ecs, insist };
+  const fleetReader = { ecs: edges.ecs, retry };
   const clusters = config.clusters ?? (await everyCluster(fleetReader));
 
   let strange: readonly ForeignRecord[] = [];
   const { judged, fleets, refusal } = await lookTwice({
     async readZone() {
-      const pages = await everyPage(zone.page, insist, { clock, stop: stop.signal });
+      const pages = await everyPage(zone.page, retry, { clock, stop: stop.signal });
       strange = pages.flatMap((page) => page.strange);
       // While others write, a record can be on two pages.
       const own = pages.flatMap((page) =>

@@ -4,7 +4,7 @@ import { type FleetWriterReport, fleetWriter } from "../../lib/fleet/flow/fleet-
 import { summed } from "../../lib/kit/flow/summed.ts";
 import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
 import { queueUrlOf } from "../../lib/sqs/queue-url.ts";
-import { insistOn } from "../host/insist.ts";
+import { retrying } from "../host/retrying.ts";
 import type { Metrics } from "../page/metrics.ts";
 import { modeStatus } from "../page/mode-status.ts";
 import { together } from "../process/supervise.ts";
@@ -26,7 +26,7 @@ export async function writer(
   { stop, clock, random, log, env }: Surroundings,
   edges: WriterEdges = systemEdges(config, env),
 ): Promise<void> {
-  const insist = insistOn(config, { stop, clock, random, log });
+  const insist = retrying(config, { stop, clock, random, log });
   const unixMs = Date.now;
   const done = new AbortController();
   const queueName = queueUrlOf(config.queueUrl)?.name ?? config.queueUrl;

@@ -40,7 +40,7 @@ const client = new Route53Client({});
 const HELD_BACK = new Set(["Throttling", "ThrottlingException", "PriorRequestNotComplete"]);
 
 /** Goes on when the SDK has given up, so that the work gets done in the end. */
-async function insist<T>(send: () => Promise<T>): Promise<T> {
+async function retry<T>(send: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await send();
@@ -51,7 +51,7 @@ async function insist<T>(send: () => Promise<T>): Promise<T> {
 }
 
 const change = (Action: "UPSERT" | "DELETE", record: ResourceRecordSet) =>
-  insist(() =>
+  retry(() =>
     client.send(
       new ChangeResourceRecordSetsCommand({
         HostedZoneId: ZONE.id,
@@ -90,7 +90,7 @@ async function find(id: string, name: string): Promise<ResourceRecordSet | undef
     StartRecordType: "A",
   };
   for (;;) {
-    const page: ListResourceRecordSetsCommandOutput = await insist(() =>
+    const page: ListResourceRecordSetsCommandOutput = await retry(() =>
       client.send(new ListResourceRecordSetsCommand(from)),
     );
     const records = page.ResourceRecordSets ?? [];

@@ -46,12 +46,12 @@ const AT_ONCE = 4;
 export interface FleetReader {
   readonly ecs: EcsReads;
   /** Tries again while that may help; see `persist`. */
-  readonly insist: <T>(act: () => Promise<T>) => Promise<T>;
+  readonly retry: <T>(act: () => Promise<T>) => Promise<T>;
 }
 
 /** The names of all clusters of the account and region. Throws what stops it: without this list nothing is known. */
-export const everyCluster = ({ ecs, insist }: FleetReader): Promise<readonly string[]> =>
-  allPages((from) => insist(() => ecs.clusters(from)));
+export const everyCluster = ({ ecs, retry }: FleetReader): Promise<readonly string[]> =>
+  allPages((from) => retry(() => ecs.clusters(from)));
 
 /**
  * The clusters as far as these owners are concerned. First all are listed, then each is asked by id for the container
@@ -62,14 +62,14 @@ export const everyCluster = ({ ecs, insist }: FleetReader): Promise<readonly str
 export async function readFleet(
   clusters: readonly string[],
   owners: readonly Ownership[],
-  { ecs, insist }: FleetReader,
+  { ecs, retry }: FleetReader,
 ): Promise<Fleet> {
   const listed = await eachOf(clusters, (cluster) =>
     orUnread(cluster, async () => ({
       kind: "listed" as const,
       cluster,
-      listed: new Set(await allPages((from) => insist(() => ecs.instances(cluster, from)))),
-      running: new Set(await allPages((from) => insist(() => ecs.runningTasks(cluster, from)))),
+      listed: new Set(await allPages((from) => retry(() => ecs.instances(cluster, from)))),
+      running: new Set(await allPages((from) => retry(() => ecs.runningTasks(cluster, from)))),
     })),
   );
   const known = listed.filter((one) => one.kind === "listed");
@@ -83,7 +83,7 @@ export async function readFleet(
     return orUnread(cluster, async (): Promise<ReadCluster> => {
       const instances = await described(
         wanted.filter((id) => one.listed.has(id) || !somewhere.has(id)),
-        (ids) => insist(() => ecs.describeInstances(cluster, ids)),
+        (ids) => retry(() => ecs.describeInstances(cluster, ids)),
       );
       const tasks = await described(
         owners.flatMap((owner) => {
@@ -95,7 +95,7 @@ export async function readFleet(
             ? [owner.task]
             : [];
         }),
-        (ids) => insist(() => ecs.describeTasks(cluster, ids)),
+        (ids) => retry(() => ecs.describeTasks(cluster, ids)),
       );
       const { listed, running: runningHere } = one;
       return {

@@ -4,8 +4,8 @@ import type { Life } from "../../docker/life.ts";
 import type { NoAnswer, TaskAnswer } from "../../ecs/task.ts";
 import { causes, type OutsideSystem, Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
-import { patience } from "../../kit/flow/patience.ts";
-import { outOfPatience } from "../../kit/flow/persist.ts";
+import { outageTimer } from "../../kit/flow/outage-timer.ts";
+import { outOfPatience } from "../../kit/flow/retry.ts";
 import type { Addresses } from "../../net/address.ts";
 import { claimOf, type Desired, type DesiredRules, desiredOf, needsNoTask } from "../desired.ts";
 
@@ -42,8 +42,8 @@ export interface Seen {
  */
 export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
   const { inspect, taskOf, lives, rules, patienceMs } = options;
-  const outages = patience<OutsideSystem>({ ...options, limitMs: patienceMs });
-  const unsure = patience<ContainerId>({ ...options, limitMs: patienceMs });
+  const outages = outageTimer<OutsideSystem>({ ...options, limitMs: patienceMs });
+  const unsure = outageTimer<ContainerId>({ ...options, limitMs: patienceMs });
 
   /** Containers whose last look met an outage: they wait for its end. */
   const waiting = new Set<ContainerId>();

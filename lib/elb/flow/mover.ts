@@ -1,6 +1,6 @@
 import { causes, Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
-import { patience } from "../../kit/flow/patience.ts";
+import { outageTimer } from "../../kit/flow/outage-timer.ts";
 import { type Call, type CallOutcome, callText, PASSING } from "../calls.ts";
 import { type Begun, keyOfBegun } from "../journal.ts";
 import { type BalancerPlan, callsOfMove, type Move } from "../listener-plan.ts";
@@ -58,7 +58,7 @@ export function mover(options: MoverOptions) {
 type Context = Required<MoverOptions>;
 
 async function insist({ send, clock, random, limitMs }: Context, call: Call): Promise<Insisted> {
-  const tries = patience<"call">({ clock, random, limitMs });
+  const tries = outageTimer<"call">({ clock, random, limitMs });
   let unanswered = false;
   for (;;) {
     const outcome = await send(call).catch((error: unknown): Insisted => {

@@ -1,7 +1,7 @@
 import { causes, type Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
-import { patience } from "../../kit/flow/patience.ts";
-import { outOfPatience } from "../../kit/flow/persist.ts";
+import { outageTimer } from "../../kit/flow/outage-timer.ts";
+import { outOfPatience } from "../../kit/flow/retry.ts";
 import { type Pace, pace } from "./pace.ts";
 import type { WriterReport } from "./writer-ports.ts";
 
@@ -36,7 +36,7 @@ export function requests({
   readonly hosts: () => number;
   readonly report: (report: Extract<WriterReport, { kind: "waits" }>) => void;
 }): Requests {
-  const tries = patience<"route53">({ clock, random, limitMs: patienceMs });
+  const tries = outageTimer<"route53">({ clock, random, limitMs: patienceMs });
   const rate = pace({ clock, random, hosts });
   let turnedAway: { readonly sinceMs: number; inARow: number } | undefined;
   let underWaySinceMs: number | undefined;

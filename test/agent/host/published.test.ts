@@ -24,7 +24,7 @@ function bench(known: readonly RecordSet[], zoneSize = 10) {
       zoneSize,
       names: new Set(names.map((name) => `${name}.${ZONE}`)),
       whole,
-      insist: (act) => act(),
+      retry: (act) => act(),
     });
   };
   const values = async (found: ReturnType<typeof find>) =>

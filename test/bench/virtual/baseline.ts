@@ -20,7 +20,7 @@ export function virtualBaseline({
 }): Keeper {
   const workers = new PQueue({ concurrency: 5 });
 
-  const insist = async <T>(send: () => Promise<T>): Promise<T> => {
+  const retry = async <T>(send: () => Promise<T>): Promise<T> => {
     for (let attempt = 0; ; attempt = (attempt + 1) % 3) {
       try {
         return await send();
@@ -33,11 +33,11 @@ export function virtualBaseline({
 
   return {
     start: (record) =>
-      void workers.add(() => insist(() => zone.submit([{ action: "UPSERT", record }]))),
+      void workers.add(() => retry(() => zone.submit([{ action: "UPSERT", record }]))),
     stop: (record) =>
       void workers.add(async () => {
-        await insist(() => zone.group(record.name));
-        await insist(() => zone.submit([{ action: "DELETE", record }]));
+        await retry(() => zone.group(record.name));
+        await retry(() => zone.submit([{ action: "DELETE", record }]));
       }),
   };
 }

@@ -71,7 +71,7 @@ export async function firstMinute({
       zoneSize: route53.records().length,
       names: new Set(own.map(({ name }) => name)),
       whole: false,
-      insist: (act) => act(),
+      retry: (act) => act(),
     });
     await virtualAgent({
       clock,

@@ -1,4 +1,4 @@
-import { persist, throttleWaits } from "../../../lib/kit/flow/persist.ts";
+import { retry, throttleWaits } from "../../../lib/kit/flow/retry.ts";
 import { chance } from "../../support/chance.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
 import { virtualAgent } from "./agent.ts";
@@ -60,7 +60,7 @@ export async function runUpdate({
     const random = chance(seed * 100_003 + host);
     await clock.sleep(random() * overMs);
     const zone = route53.as(instanceOf(host));
-    await persist(() => route53.facts(), {
+    await retry(() => route53.facts(), {
       clock,
       random,
       limitMs: patienceMs,

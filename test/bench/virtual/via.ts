@@ -88,7 +88,7 @@ export function virtualWriter({
     loops: 8,
     resyncMs: 900_000,
     force: false,
-    insist: (act) => act(),
+    retry: (act) => act(),
     clock,
     random,
     unixMs,

@@ -6,7 +6,7 @@ import { toWire } from "../../../lib/fleet/wire.ts";
 import { Fatal, Unavailable } from "../../../lib/kit/failure.ts";
 import type { Clock } from "../../../lib/kit/flow/clock.ts";
 import { doorbell } from "../../../lib/kit/flow/doorbell.ts";
-import { persist } from "../../../lib/kit/flow/persist.ts";
+import { retry } from "../../../lib/kit/flow/retry.ts";
 import { keyOf, type RecordKey, type RecordSet } from "../../../lib/route53/record-set.ts";
 import { formatSetIdentifier } from "../../../lib/route53/set-identifier.ts";
 import { formatMessage } from "../../../lib/sqs/message.ts";
@@ -244,7 +244,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
       loops: 2,
       resyncMs: 120_000,
       force: true,
-      insist: (act) => persist(act, { clock: own, random, limitMs: 600_000, stop: ends.signal }),
+      insist: (act) => retry(act, { clock: own, random, limitMs: 600_000, stop: ends.signal }),
       clock: own,
       random,
       unixMs,

@@ -8,7 +8,7 @@ import {
 import type { InstanceId, TaskId } from "../../../../lib/ecs/arn.ts";
 import type { Described, ReadCluster } from "../../../../lib/ecs/fleet.ts";
 import { Fatal, Unavailable } from "../../../../lib/kit/failure.ts";
-import { persist } from "../../../../lib/kit/flow/persist.ts";
+import { retry } from "../../../../lib/kit/flow/retry.ts";
 import { instance, task } from "../../../support/build.ts";
 import { fakeClock } from "../../../support/fake-clock.ts";
 
@@ -78,7 +78,7 @@ function ecsOf({ clusters, before }: Told) {
 
 const at = <T>(of: (n: number) => T, from: number, count: number): readonly T[] =>
   Array.from({ length: count }, (_, n) => of(from + n));
-const insist = <T>(act: () => Promise<T>) => act();
+const once = <T>(act: () => Promise<T>) => act();
 const owners = (instances: readonly InstanceId[], firstTask: number) =>
   instances.map((on, n) => ({ instance: on, task: task(firstTask + n) }));
 
@@ -89,7 +89,7 @@ describe("reading the fleet", () => {
       names.map((name) => [name, { instances: [], running: [] }]),
     );
     const { ecs, asked } = ecsOf({ clusters });
-    expect(await everyCluster({ ecs, insist })).toEqual(names);
+    expect(await everyCluster({ ecs, retry: once })).toEqual(names);
     expect(asked).toEqual(["clusters  0", "clusters  100", "clusters  200"]);
   });
 
@@ -98,7 +98,7 @@ describe("reading the fleet", () => {
     const { ecs, asked } = ecsOf({
       clusters: { a: { instances: hosts, running: at(task, 5_000, 101) } },
     });
-    const [read] = (await readFleet(["a"], owners(hosts, 1), { ecs, insist })) as [ReadCluster];
+    const [read] = (await readFleet(["a"], owners(hosts, 1), { ecs, retry: once })) as [ReadCluster];
     expect(read).toMatchObject({ kind: "read", name: "a" });
     expect([read.listed.size, read.running.size]).toEqual([250, 101]);
     expect([read.instances.size, read.tasks.size]).toEqual([250, 250]);
@@ -125,7 +125,7 @@ describe("reading the fleet", () => {
         // Outside of ECS: of no interest to DescribeTasks.
         { instance: instance(2), task: task(9), container: task(9).slice(0, 12) },
       ],
-      { ecs, insist },
+      { ecs, retry: once },
     );
     // Its instance is nowhere, so whoever knows its task proves that it was here.
     expect(asked).toEqual(expect.arrayContaining(["describeTasks a 1", "describeTasks b 2"]));
@@ -150,7 +150,7 @@ describe("reading the fleet", () => {
       });
       const fleet = await readFleet(["a", "b"], owners([instance(1), instance(2)], 1), {
         ecs,
-        insist,
+        retry: once,
       });
       expect(fleet).toEqual([
         { kind: "unread", name: "a", problem: `no ${failing}` },
@@ -171,20 +171,20 @@ describe("reading the fleet", () => {
       },
     });
     const patient = <T>(act: () => Promise<T>) =>
-      persist(act, {
+      retry(act, {
         clock,
         random: () => 0.5,
         limitMs: 60_000,
         stop: new AbortController().signal,
       });
-    const reading = readFleet(["a"], [], { ecs, insist: patient });
+    const reading = readFleet(["a"], [], { ecs, retry: patient });
     await clock.advance(60_000);
     expect(await reading).toMatchObject([{ kind: "read" }]);
     expect(asked.filter((one) => one === "instances a 0")).toHaveLength(1);
     expect(asked.filter((one) => one === "instances a 100")).toHaveLength(4);
 
     failures = Number.POSITIVE_INFINITY;
-    const inVain = readFleet(["a"], [], { ecs, insist: patient });
+    const inVain = readFleet(["a"], [], { ecs, retry: patient });
     await clock.advance(120_000);
     expect(await inVain).toMatchObject([
       { kind: "unread", name: "a", problem: expect.stringContaining("ECS is throttled") },
@@ -194,7 +194,7 @@ describe("reading the fleet", () => {
   it("a list that leads back to a page of its own is no list", async () => {
     const { ecs } = ecsOf({ clusters: { a: { instances: [], running: [] } } });
     const circular = { ...ecs, runningTasks: async () => ({ ids: [task(1)], next: "again" }) };
-    expect(await readFleet(["a"], [], { ecs: circular, insist })).toMatchObject([
+    expect(await readFleet(["a"], [], { ecs: circular, retry: once })).toMatchObject([
       { kind: "unread", problem: expect.stringContaining("leads back") },
     ]);
   });
@@ -207,7 +207,7 @@ describe("reading the fleet", () => {
           throw error;
         },
       });
-      await expect(readFleet(["a"], [], { ecs, insist })).rejects.toBe(error);
+      await expect(readFleet(["a"], [], { ecs, retry: once })).rejects.toBe(error);
     }
   });
 });

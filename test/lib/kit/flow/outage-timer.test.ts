@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { patience } from "../../../../lib/kit/flow/patience.ts";
+import { outageTimer } from "../../../../lib/kit/flow/outage-timer.ts";
 import { fakeClock } from "../../../support/fake-clock.ts";
 
 const patient = (limitMs: number, chance = 0.5) => {
@@ -82,7 +82,7 @@ describe("patience", () => {
       fc.asyncProperty(limits, chances, async (limitMs, chance) => {
         const clock = fakeClock();
         const startMs = clock.now();
-        const { miss } = patience<"a">({ clock, limitMs, random: () => chance.next().value });
+        const { miss } = outageTimer<"a">({ clock, limitMs, random: () => chance.next().value });
         for (let delayMs = miss("a"); delayMs !== undefined; delayMs = miss("a")) {
           expect(delayMs).toBeGreaterThanOrEqual(0);
           await clock.advance(delayMs);

@@ -1,8 +1,8 @@
 import { causes, Unavailable } from "../failure.ts";
 import type { Clock, Random } from "./clock.ts";
-import { patience } from "./patience.ts";
+import { outageTimer } from "./outage-timer.ts";
 
-export interface Persistence {
+export interface RetryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limitMs: number;
@@ -46,8 +46,8 @@ export function throttleWaits({ random }: { readonly random: Random }): Throttle
  * What `act` returns, tried again while it throws `Unavailable`, for at most `limitMs` from the first failure.
  * Throws the last `Unavailable` after that, any other error at once, and the stop signal's reason when it aborts.
  */
-export async function persist<T>(act: () => Promise<T>, options: Persistence): Promise<T> {
-  const tries = patience<"act">(options);
+export async function retry<T>(act: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const tries = outageTimer<"act">(options);
   for (;;) {
     options.stop.throwIfAborted();
     try {

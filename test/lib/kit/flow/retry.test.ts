@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { Fatal, Unavailable } from "../../../../lib/kit/failure.ts";
-import { persist, throttleWaits } from "../../../../lib/kit/flow/persist.ts";
+import { retry, throttleWaits } from "../../../../lib/kit/flow/retry.ts";
 import { fakeClock, settle } from "../../../support/fake-clock.ts";
 
 const down = (n: number) => new Unavailable("Docker", `did not answer ping ${n}`);
@@ -11,7 +11,7 @@ function persisted(errors: readonly unknown[], limitMs = 10_000) {
   const stop = new AbortController();
   const misses: string[] = [];
   let tries = 0;
-  const result = persist(
+  const result = retry(
     async () => {
       tries += 1;
       if (tries <= errors.length) throw errors[tries - 1];
@@ -90,7 +90,7 @@ describe("the demand for fewer requests", () => {
   const waiting = (errors: readonly unknown[], chance = 0.5) => {
     const clock = fakeClock();
     const triedAtMs: number[] = [];
-    const result = persist(
+    const result = retry(
       async () => {
         triedAtMs.push(clock.now());
         const error = errors[triedAtMs.length - 1];
@@ -147,7 +147,7 @@ describe("the stop signal", () => {
   it("keeps it from trying at all", async () => {
     let tries = 0;
     const reason = new Error("asked to stop");
-    const result = persist(
+    const result = retry(
       async () => {
         tries += 1;
       },
@@ -165,7 +165,7 @@ describe("the stop signal", () => {
   it("leaves a try that is under way to its own end", async () => {
     const stop = new AbortController();
     const answer = Promise.withResolvers<string>();
-    const result = persist(() => answer.promise, {
+    const result = retry(() => answer.promise, {
       clock: fakeClock(),
       random: () => 0.5,
       limitMs: 1_000,

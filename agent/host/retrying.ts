@@ -1,14 +1,14 @@
-import { persist } from "../../lib/kit/flow/persist.ts";
+import { retry } from "../../lib/kit/flow/retry.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 
-/** Tries again what an outside system did not answer, for at most `patience` seconds, and says so; see `persist`. */
-export const insistOn =
+/** Tries again what an outside system did not answer, for at most `patience` seconds, and says so; see `retry`. */
+export const retrying =
   (
     { patience }: { readonly patience: number },
     { stop, clock, random, log }: Pick<Surroundings, "stop" | "clock" | "random" | "log">,
   ) =>
   <T>(act: () => Promise<T>): Promise<T> =>
-    persist(act, {
+    retry(act, {
       clock,
       random,
       limitMs: patience * 1000,

@@ -3,7 +3,7 @@ import type { Clock, Random } from "./clock.ts";
 
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
 
-export interface Patience<Key> {
+export interface OutageTimer<Key> {
   /**
    * Something did not work yet. Returns the ms to wait before the next try, jittered and growing; undefined once the
    * limit has passed since the first miss in a row. `waiter` is who will try again.
@@ -16,7 +16,7 @@ export interface Patience<Key> {
 }
 
 /** How long each of several things may go on not working. */
-export function patience<Key>({
+export function outageTimer<Key>({
   clock,
   random,
   limitMs,
@@ -24,7 +24,7 @@ export function patience<Key>({
   readonly clock: Clock;
   readonly random: Random;
   readonly limitMs: number;
-}): Patience<Key> {
+}): OutageTimer<Key> {
   const misses = new Map<
     Key,
     { readonly sinceMs: number; count: number; readonly waiters: Set<unknown> }
