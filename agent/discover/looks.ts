@@ -1,5 +1,5 @@
 import { labelledTask } from "../../lib/discovery/endpoint.ts";
-import { type Causes, causes } from "../../lib/discovery/flow/causes.ts";
+import { type Causes, changeCauses } from "../../lib/discovery/flow/causes.ts";
 import type { DesiredTable } from "../../lib/discovery/flow/desired-table.ts";
 import { type HeldDeletes, heldDeletes } from "../../lib/discovery/flow/held-deletes.ts";
 import type { ContainerId } from "../../lib/docker/container.ts";
@@ -37,7 +37,7 @@ export function containerLooks(run: Run, host: Host): Looks {
   const { config, clock, random, end, observed } = run;
   const { docker, agent, owner, zoneName, running } = host;
   const log = decisionLog(run.log, { ...config, zoneName, sumUp: run.sumUp });
-  const causeOf = causes({ clock });
+  const causeOf = changeCauses({ clock });
   const changed = doorbell();
   let changedAtMs = clock.now();
   const held = heldDeletes({ liveTasks: agent.liveTasks, clock, released: changed.ring });

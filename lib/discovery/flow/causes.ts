@@ -20,7 +20,7 @@ export interface Causes {
   /** A look at it: what it asks for now and did not before, or the other way round, has its cause here. */
   seen(id: ContainerId, seen: Seen): void;
   of(change: Pick<Change, "record">): Cause | undefined;
-  /** They landed, or nothing is left to send: their causes are told. */
+  /** They landed, or nothing is left to send: their changeCauses are told. */
   done(changes: readonly Pick<Change, "record">[] | "all"): void;
   /** Somebody else changed what the zone holds under the name: what is repaired there has no cause here. */
   drifted(name: string): void;
@@ -33,7 +33,7 @@ const MOST_CAUSES = 10_000;
  * Remembers what led to the changes that are under way. It only tells: nothing follows from it, so that a change whose
  * cause is not known is sent like any other.
  */
-export function causes({ clock }: { readonly clock: Clock }): Causes {
+export function changeCauses({ clock }: { readonly clock: Clock }): Causes {
   const heardMs = new Map<ContainerId, number>();
   const asked = new Map<
     ContainerId,

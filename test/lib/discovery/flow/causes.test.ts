@@ -1,6 +1,6 @@
 import { expect, it } from "@jest/globals";
 import type { Desired } from "../../../../lib/discovery/desired.ts";
-import { causes } from "../../../../lib/discovery/flow/causes.ts";
+import { changeCauses } from "../../../../lib/discovery/flow/causes.ts";
 import type { Life } from "../../../../lib/docker/life.ts";
 import { container, containerId, record, upsert } from "../../../support/build.ts";
 import { fakeClock } from "../../../support/fake-clock.ts";
@@ -23,7 +23,7 @@ const unsure: Desired = {
 
 function bench() {
   const clock = fakeClock();
-  const all = causes({ clock });
+  const all = changeCauses({ clock });
   return {
     ...all,
     clock,
