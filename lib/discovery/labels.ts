@@ -29,7 +29,7 @@ export function labelOf(labels: ReadonlyMap<string, string>, label: string): str
 }
 
 /** What a container's labels ask for. */
-export interface Asked {
+export interface LabelRequest {
   /** Record names, each once. */
   readonly names: readonly string[];
   /** Why names that were asked for, too, are not among them. */
@@ -54,7 +54,7 @@ export function readLabels(
   labels: ReadonlyMap<string, string>,
   rules: LabelRules,
 ):
-  | { readonly ok: true; readonly asked: Asked }
+  | { readonly ok: true; readonly asked: LabelRequest }
   | { readonly ok: false; readonly reason: "bad-name" | "bad-label"; readonly problem: string } {
   const names = new Set<string>();
   const problems: string[] = [];

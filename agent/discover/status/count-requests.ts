@@ -5,14 +5,14 @@ import type { Clock } from "../../../lib/kit/flow/clock.ts";
 import type { Group } from "../../../lib/route53/group.ts";
 import type { HostedZone } from "../../../lib/route53/io/zone.ts";
 
-export type Asked = "Docker" | "the ECS agent" | "Route 53";
+export type System = "Docker" | "the ECS agent" | "Route 53";
 
 /** How a request ended: `throttled` and `busy` are answers that turn it away. */
 export type AskedResult = "ok" | "refused" | "throttled" | "busy" | "unavailable" | "failed";
 
 /** One request to an outside system; what its client library repeats by itself is one. */
 export interface Request {
-  readonly system: Asked;
+  readonly system: System;
   readonly operation: string;
   readonly result: AskedResult;
   readonly seconds: number;
@@ -29,7 +29,7 @@ export interface Counting {
 /** The outside systems as they are, but each request is told of with how it ended. */
 export function counted({ clock, asked, read }: Counting) {
   const count = async <T>(
-    system: Asked,
+    system: System,
     operation: string,
     act: () => Promise<T>,
     givenUp?: AbortSignal,

@@ -119,12 +119,12 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
 
 const ENDED: Desired = { kind: "absent", reason: "not-running", detail: "its process has ended" };
 
-type Asked<T> =
+type Reply<T> =
   | { readonly answer: T; readonly problem?: undefined }
   | { readonly problem: Unavailable };
 
 /** The answer, or that there was none, so that a question may be asked before it is known whether it matters. */
-async function ask<T>(question: () => Promise<T>): Promise<Asked<T>> {
+async function ask<T>(question: () => Promise<T>): Promise<Reply<T>> {
   try {
     return { answer: await question() };
   } catch (error) {
