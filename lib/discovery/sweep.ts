@@ -10,11 +10,11 @@ import { type Ownership, parseSetIdentifier } from "../route53/set-identifier.ts
 
 /** What is to become of a record, and why. Only what is `dead` is ever deleted. */
 export type Fate =
-  | { readonly kind: "dead"; readonly reason: Death; readonly detail: string }
-  | { readonly kind: "kept"; readonly reason: Life; readonly detail: string }
-  | { readonly kind: "unsure"; readonly reason: Doubt; readonly detail: string };
+  | { readonly kind: "dead"; readonly reason: DeadReason; readonly detail: string }
+  | { readonly kind: "kept"; readonly reason: KeptReason; readonly detail: string }
+  | { readonly kind: "unsure"; readonly reason: UnsureReason; readonly detail: string };
 
-type Death =
+type DeadReason =
   /** No cluster has its container instance. */
   | "instance-gone"
   | "instance-inactive"
@@ -22,7 +22,7 @@ type Death =
   /** Its container instance is there, and ECS has no such task. */
   | "task-missing";
 
-type Life =
+type KeptReason =
   | "task-runs"
   /** It does not run yet, or no longer, and has not stopped. */
   | "task-not-stopped"
@@ -33,7 +33,7 @@ type Life =
   /** It was another one, or gone, when it was looked at again. */
   | "changed-meanwhile";
 
-type Doubt =
+type UnsureReason =
   | "cluster-unread"
   /** ECS answered with nothing at all where this record's instance or task may be. */
   | "empty-answer"
@@ -93,7 +93,7 @@ type UnknownInstances = (typeof unknownInstancesChoices)[number];
  * A cluster that could not be read whole says nothing, so nothing of it can be dead: an error never leads to more
  * deletes than no error.
  */
-export const verdicts = (
+export const judgeRecords = (
   records: readonly RecordSet[],
   fleet: Fleet,
   rules: SweepRules,
@@ -223,7 +223,7 @@ function withoutInstance(
 /** Why what ECS does not say of the instance's tasks proves nothing. */
 function unsteady(
   state: InstanceState,
-): { readonly reason: Life; readonly detail: string } | undefined {
+): { readonly reason: KeptReason; readonly detail: string } | undefined {
   if (!state.agentConnected) {
     return { reason: "agent-disconnected", detail: "has no connection to ECS" };
   }
@@ -232,7 +232,7 @@ function unsteady(
 }
 
 /** Kept, and why: what is unusual about its instance says more than that it runs. */
-function there({ state }: Home, reason: Life, detail: string): Fate {
+function there({ state }: Home, reason: KeptReason, detail: string): Fate {
   const unusual = unsteady(state);
   return unusual === undefined
     ? kept(reason, detail)
@@ -243,9 +243,9 @@ function there({ state }: Home, reason: Life, detail: string): Fate {
 export const isOutsideOfEcs = ({ task, container }: Ownership): boolean =>
   container !== undefined && task.startsWith(container);
 
-const dead = (reason: Death, detail: string): Fate => ({ kind: "dead", reason, detail });
-const kept = (reason: Life, detail: string): Fate => ({ kind: "kept", reason, detail });
-const unsure = (reason: Doubt, detail: string): Fate => ({ kind: "unsure", reason, detail });
+const dead = (reason: DeadReason, detail: string): Fate => ({ kind: "dead", reason, detail });
+const kept = (reason: KeptReason, detail: string): Fate => ({ kind: "kept", reason, detail });
+const unsure = (reason: UnsureReason, detail: string): Fate => ({ kind: "unsure", reason, detail });
 
 /** The most that one sweep may delete. */
 export type DeleteLimit =

@@ -7,7 +7,7 @@ import {
   type Judged,
   type SweepRules,
   sweepRefusal,
-  verdicts,
+  judgeRecords,
 } from "../sweep.ts";
 
 export interface Looks {
@@ -39,7 +39,7 @@ export interface Looked {
 export async function lookTwice(looks: Looks): Promise<Looked> {
   const records = await looks.readZone();
   const fleet = await looks.readFleet(ownersOf(records));
-  const judged = verdicts(records, fleet, looks.rules);
+  const judged = judgeRecords(records, fleet, looks.rules);
   const dead = judged.filter(({ fate }) => fate.kind === "dead");
   const refusal = sweepRefusal({ seen: records.length, dead: dead.length }, looks.limit);
   if (refusal !== undefined) return { judged, fleets: [fleet], refusal };
@@ -53,7 +53,7 @@ export async function lookTwice(looks: Looks): Promise<Looked> {
   });
   const fleetNow = await looks.readFleet(ownersOf(unchanged));
   const again = new Map(
-    verdicts(unchanged, fleetNow, looks.rules).map((one) => [keyOf(one.record), one]),
+    judgeRecords(unchanged, fleetNow, looks.rules).map((one) => [keyOf(one.record), one]),
   );
   return {
     judged: judged.map((one) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
-import { sweepRefusal, verdicts } from "../../../lib/discovery/sweep.ts";
+import { sweepRefusal, judgeRecords } from "../../../lib/discovery/sweep.ts";
 import type { InstanceId, TaskId } from "../../../lib/ecs/arn.ts";
 import type {
   Cluster,
@@ -54,7 +54,7 @@ const fate = (
   unknownInstances: "keep" | "delete" = "keep",
 ) => {
   const rules = { emptyClusters: new Set(empty), unknownInstances };
-  const [judged] = verdicts([ownedBy(ownership)], fleet, rules);
+  const [judged] = judgeRecords([ownedBy(ownership)], fleet, rules);
   return `${judged?.fate.kind}: ${judged?.fate.reason}`;
 };
 
@@ -234,7 +234,7 @@ describe("the record of a container outside of ECS", () => {
 });
 
 test("a record of another form is never dead", () => {
-  const [judged] = verdicts(
+  const [judged] = judgeRecords(
     [record(1, { setIdentifier: `ecs-discovery-0/${I}/${T}` })],
     [read("a", { instance: missing })],
     { emptyClusters: new Set(), unknownInstances: "delete" },
@@ -292,7 +292,7 @@ describe("no failure to read leads to more deletes", () => {
       };
     });
   const deadIn = (world: World, fleet: Fleet) =>
-    verdicts(
+    judgeRecords(
       world.tasks.map(({ on }, n) => ownedBy({ instance: instance(on), task: task(n) })),
       fleet,
       { emptyClusters: new Set(world.empty), unknownInstances: "delete" },
