@@ -9,7 +9,7 @@ import {
   JSON_TYPE,
   PROTECTION,
   refusal,
-  verdict,
+  healthAnswer,
 } from "./answer.ts";
 import { boundConnections } from "./connections.ts";
 import {
@@ -75,8 +75,8 @@ export async function statusServer(options: StatusServerOptions): Promise<Status
 
   const routes: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
     "/": () => ({ status: 200, type: "text/html; charset=utf-8", body: options.page }),
-    "/healthz": async () => verdict(await health(), options.notes?.()),
-    "/readyz": async () => verdict(await readiness()),
+    "/healthz": async () => healthAnswer(await health(), options.notes?.()),
+    "/readyz": async () => healthAnswer(await readiness()),
     async "/metrics"() {
       const { contentType, body } = await metrics();
       return { status: 200, type: contentType, body };

@@ -26,7 +26,7 @@ export interface Ending extends Answer {
 }
 
 /** A stop that somebody asked for. */
-class Asked extends Error {
+class StopRequested extends Error {
   override readonly name = "Asked";
 }
 
@@ -69,7 +69,7 @@ export async function supervise(
       if (!signal.aborted) onStop("failed", cause);
       controller.abort(cause);
     },
-    wasAsked: () => signal.reason instanceof Asked && failure === undefined,
+    wasAsked: () => signal.reason instanceof StopRequested && failure === undefined,
   };
   const onSignal = (name: string) => {
     if (signal.aborted) {
@@ -77,7 +77,7 @@ export async function supervise(
       return;
     }
     onStop(name);
-    controller.abort(new Asked(name));
+    controller.abort(new StopRequested(name));
   };
   const onDrain = () => {
     clock.sleep(drainMs, drained.signal).then(
@@ -95,7 +95,7 @@ export async function supervise(
   signals.on("uncaughtException", stop.fail);
   signal.addEventListener("abort", onDrain, { once: true });
 
-  const run1 = async (): Promise<Ending> => {
+  const runToEnd = async (): Promise<Ending> => {
     let answer: Answer | undefined;
     try {
       answer = (await run(stop)) ?? undefined;
@@ -108,7 +108,7 @@ export async function supervise(
   };
   for (const name of early) onSignal(name);
   try {
-    return await Promise.race([run1(), atOnce.promise]);
+    return await Promise.race([runToEnd(), atOnce.promise]);
   } finally {
     drained.abort();
     for (const name of SIGNALS) signals.off(name, onSignal);
