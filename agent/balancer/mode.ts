@@ -1,7 +1,7 @@
 import { jittered, nextPauseMs } from "../../lib/ecs/pace.ts";
 import { doorbell } from "../../lib/kit/flow/doorbell.ts";
 import { rungWithin } from "../../lib/net/flow/rung-within.ts";
-import { print, printJson } from "../cli/print.ts";
+import { print, printJson } from "../cli/terminal.ts";
 import { type Answer, together } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { BalancerConfig } from "./config.ts";

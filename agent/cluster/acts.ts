@@ -4,7 +4,7 @@ import { isOwn } from "../../lib/cloud/tags.ts";
 import { oldRevisions } from "../../lib/cloud/task-definition.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
 import { quote } from "../../lib/kit/quote.ts";
-import { columns, line, type Piece } from "../cli/print.ts";
+import { columns, line, type Piece } from "../cli/terminal.ts";
 import { shortOf } from "./apply.ts";
 import { builtInStacks } from "./built-in.ts";
 import { readLive } from "./look.ts";

@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { basename, resolve } from "node:path";
 import { VARIABLE_NAMES, type Variables } from "../../lib/cloud/variables.ts";
 import { Fatal } from "../../lib/kit/failure.ts";
-import { line, print, printJson } from "../cli/print.ts";
+import { line, print, printJson } from "../cli/terminal.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { cleanup, drain, info, infoText, templates } from "./acts.ts";

@@ -2,7 +2,7 @@ import type { Difference } from "../../lib/cloud/content.ts";
 import type { ServiceStep } from "../../lib/cloud/service.ts";
 import { dataLoss, type ResourceChange, type StackStep } from "../../lib/cloud/stack.ts";
 import type { TaskDefinitionStep } from "../../lib/cloud/task-definition.ts";
-import { line, type Piece } from "../cli/print.ts";
+import { line, type Piece } from "../cli/terminal.ts";
 import { shortOf } from "./apply.ts";
 import type { Ruin } from "./destroy.ts";
 import type { Plan } from "./look.ts";

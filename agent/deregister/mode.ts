@@ -3,7 +3,7 @@ import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
 import { type WriterReport, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
 import type { RecordSet } from "../../lib/route53/record-set.ts";
-import { columns, line, print, printJson } from "../cli/print.ts";
+import { columns, line, print, printJson } from "../cli/terminal.ts";
 import { systemEdges } from "../host/edges.ts";
 import { findPublished, openJournal } from "../host/published.ts";
 import { retrying } from "../host/retrying.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { columns, line, type Piece, print, printJson } from "../cli/print.ts";
+import { columns, line, type Piece, print, printJson } from "../cli/terminal.ts";
 import type { Answer } from "../process/supervise.ts";
 import { type Finding, verdicts } from "./finding.ts";
 

@@ -6,7 +6,7 @@ import { neighbours } from "../../lib/route53/neighbours.ts";
 import { ownRecord } from "../../lib/route53/own-record.ts";
 import { plan as changesOf, type Published } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey } from "../../lib/route53/record-set.ts";
-import { print, printJson } from "../cli/print.ts";
+import { print, printJson } from "../cli/terminal.ts";
 import { containersOf } from "../host/container-looks.ts";
 import { systemEdges } from "../host/edges.ts";
 import { everyPage } from "../host/every-page.ts";

@@ -1,4 +1,4 @@
-import { columns, line, type Piece } from "../cli/print.ts";
+import { columns, line, type Piece } from "../cli/terminal.ts";
 import type { Content, Difference, Left, Named, PlanReport } from "./report.ts";
 
 const SIGNS = { add: "+", remove: "-", change: "~" } as const;

@@ -1,6 +1,6 @@
 import { causes } from "../../lib/kit/failure.ts";
 import { get } from "../../lib/kit/io/http-json.ts";
-import { line, print, printJson } from "../cli/print.ts";
+import { line, print, printJson } from "../cli/terminal.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { StatusConfig } from "./config.ts";

@@ -1,4 +1,4 @@
-import { columns, line, type Piece } from "../cli/print.ts";
+import { columns, line, type Piece } from "../cli/terminal.ts";
 import type { ChangeState, ContainerState, RecordSetState, State } from "../host/state.ts";
 
 /** So many of the last changes are shown; `--json` has them all. */

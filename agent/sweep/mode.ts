@@ -1,5 +1,5 @@
 import { Fatal } from "../../lib/kit/failure.ts";
-import { print, printJson } from "../cli/print.ts";
+import { print, printJson } from "../cli/terminal.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { SweepConfig } from "./config.ts";

@@ -2,7 +2,7 @@ import type { Fate, Judged } from "../../lib/discovery/sweep.ts";
 import type { Fleet } from "../../lib/ecs/fleet.ts";
 import type { ForeignRecord } from "../../lib/route53/own-record.ts";
 import type { RecordSet } from "../../lib/route53/record-set.ts";
-import { line } from "../cli/print.ts";
+import { line } from "../cli/terminal.ts";
 
 /** A record and what became of it. */
 type Entry = Pick<RecordSet, "name" | "setIdentifier"> &

@@ -1,7 +1,7 @@
 import { callText } from "../../../lib/elb/calls.ts";
 import { callsOfPlan, isEmptyPlan, planDiff } from "../../../lib/elb/listener-plan.ts";
 import type { Service } from "../../../lib/elb/service.ts";
-import { line } from "../../cli/print.ts";
+import { line } from "../../cli/terminal.ts";
 import type { CycleResult } from "../work/parts.ts";
 import { isForward } from "../work/services.ts";
 import type { Standing } from "../work/standing.ts";
