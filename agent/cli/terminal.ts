@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { inOneLine } from "../process/one-line.ts";
+import { escapeText } from "../process/escape.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -11,14 +11,14 @@ export const line = (...pieces: readonly Piece[]): string =>
   pieces
     .map((piece) =>
       typeof piece === "string"
-        ? inOneLine(piece)
-        : styleText(piece.style, inOneLine(piece.text), { stream: process.stdout }),
+        ? escapeText(piece)
+        : styleText(piece.style, escapeText(piece.text), { stream: process.stdout }),
     )
     .join("");
 
 /** Rows in columns, two spaces apart; the last cell of a row is as long as it likes. */
 export function columns(rows: readonly (readonly Piece[])[]): readonly string[] {
-  const textOf = (piece: Piece = "") => inOneLine(typeof piece === "string" ? piece : piece.text);
+  const textOf = (piece: Piece = "") => escapeText(typeof piece === "string" ? piece : piece.text);
   const widths: number[] = [];
   for (const row of rows) {
     for (const [at, piece] of row.slice(0, -1).entries()) {

@@ -11,7 +11,7 @@ import { DOMAIN, type MappingOptions } from "../../lib/kubernetes/mapping/contex
 import type { Manifest } from "../../lib/kubernetes/mapping/fields.ts";
 import type { Refusal } from "../../lib/kubernetes/mapping/report.ts";
 import { type Sourced, type Unit, unitsOf } from "../../lib/kubernetes/units.ts";
-import { inOneLine } from "../process/one-line.ts";
+import { escapeText } from "../process/escape.ts";
 import type { Answer } from "../process/supervise.ts";
 import { version } from "../process/version.ts";
 import type { ConvertConfig } from "./config.ts";
@@ -40,7 +40,7 @@ export async function convert(config: ConvertConfig): Promise<Answer> {
   }
   await written(
     process.stderr,
-    [...problems, ...converted.lines].map((line) => `${inOneLine(line)}\n`).join(""),
+    [...problems, ...converted.lines].map((line) => `${escapeText(line)}\n`).join(""),
   );
   const refused = problems.length + converted.refused;
   if (refused > 0) return { code: 1, why: "a definition was refused" };
@@ -62,7 +62,7 @@ function usageProblem({ words, cluster, service }: ConvertConfig): string | unde
 }
 
 async function tell(lines: readonly string[], why: string): Promise<Answer> {
-  await written(process.stderr, lines.map((line) => `${inOneLine(line)}\n`).join(""));
+  await written(process.stderr, lines.map((line) => `${escapeText(line)}\n`).join(""));
   return { code: 2, why };
 }
 

@@ -1,6 +1,6 @@
 import winston from "winston";
 import { redact } from "../../lib/kit/redact.ts";
-import { escaped, inOneLine } from "./one-line.ts";
+import { escapeJson, escapeText } from "./escape.ts";
 
 export const logLevels = ["error", "warn", "info", "debug"] as const;
 export const logFormats = ["text", "json"] as const;
@@ -13,20 +13,20 @@ export type Log = Readonly<Record<LogLevel, (message: string, fields?: LogFields
 
 const shown = (value: unknown): string => {
   const text = String(value as LogFields[string]);
-  return /^[\w.:/@-]+$/.test(text) ? text : inOneLine(JSON.stringify(text));
+  return /^[\w.:/@-]+$/.test(text) ? text : escapeText(JSON.stringify(text));
 };
 
 const text = winston.format.printf(({ timestamp, level, message, ...fields }) => {
   const named = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${shown(value)}`);
-  return `${String(timestamp)} ${level.padEnd(5)} ${inOneLine(String(message))}${named.join("")}`;
+  return `${String(timestamp)} ${level.padEnd(5)} ${escapeText(String(message))}${named.join("")}`;
 });
 
 const MESSAGE = Symbol.for("message");
 const plainJson = winston.format((info) => ({
   ...info,
-  [MESSAGE]: escaped(String(info[MESSAGE])),
+  [MESSAGE]: escapeJson(String(info[MESSAGE])),
 }));
 
 /** Writes lines: JSON for machines, or one line of text for people. */

@@ -1,15 +1,15 @@
 /**
- * The text with everything escaped that could end a line or lead a terminal: controls, formats and Unicode's own line
+ * The text with everything escapeJson that could end a line or lead a terminal: controls, formats and Unicode's own line
  * ends. Labels, names and errors quote foreign text.
  */
-export const inOneLine = (text: string): string =>
+export const escapeText = (text: string): string =>
   text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
 
 /** The same for a line of JSON, which then still reads as what was said. */
-export const escaped = (json: string): string =>
+export const escapeJson = (json: string): string =>
   json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     character
       .split("")
