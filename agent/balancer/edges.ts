@@ -15,7 +15,7 @@ import { localPortRange, type PortRange } from "../../lib/elb/listen-ports.ts";
 import type { ClassicApi, TargetsApi } from "../../lib/elb/ports.ts";
 import { durableFile } from "../../lib/kit/io/durable-file.ts";
 import { fileText } from "../../lib/kit/io/file-text.ts";
-import { introspectionUrls } from "../host/host.ts";
+import { introspectionUrls } from "../host/introspection-urls.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { BalancerConfig } from "./config.ts";
 import type { OneFile } from "./files.ts";

@@ -5,7 +5,7 @@ import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
 import type { RecordSet } from "../../lib/route53/record-set.ts";
 import { columns, line, print, printJson } from "../cli/terminal.ts";
 import { systemEdges } from "../host/edges.ts";
-import { findPublished, openJournal } from "../host/published.ts";
+import { findPublished, openJournal } from "../host/find-published.ts";
 import { retrying } from "../host/retrying.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";

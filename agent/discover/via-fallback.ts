@@ -4,7 +4,7 @@ import { doorbell } from "../../lib/kit/flow/doorbell.ts";
 import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
 import { zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
-import { findPublished } from "../host/published.ts";
+import { findPublished } from "../host/find-published.ts";
 import type { Host } from "./connect.ts";
 import type { Looks } from "./looks.ts";
 import type { Run } from "./run.ts";

@@ -1,7 +1,7 @@
 import { dockerEngine } from "../../lib/docker/io/engine.ts";
 import { type FoundEcsAgent, findEcsAgent } from "../../lib/ecs/io/introspection.ts";
 import { get } from "../../lib/kit/io/http-json.ts";
-import { introspectionUrls } from "../host/host.ts";
+import { introspectionUrls } from "../host/introspection-urls.ts";
 import type { StatusAddress } from "../page/status-address.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import { type Finding, type Outcome, outcomeOf } from "./finding.ts";

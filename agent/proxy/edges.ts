@@ -11,7 +11,7 @@ import { hostedZones } from "../../lib/route53/io/zones.ts";
 import { type Haproxy, haproxy } from "../../lib/web/io/haproxy.ts";
 import { indexServer } from "../../lib/web/io/index-server.ts";
 import { connects, listenProblem } from "../../lib/web/io/listen.ts";
-import { introspectionUrls } from "../host/host.ts";
+import { introspectionUrls } from "../host/introspection-urls.ts";
 import type { Environment } from "../process/surroundings.ts";
 import type { ProxyConfig } from "./config.ts";
 import type { DnsEdges } from "./dns/zones.ts";

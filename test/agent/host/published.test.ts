@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { findPublished } from "../../../agent/host/published.ts";
+import { findPublished } from "../../../agent/host/find-published.ts";
 import type { Journal } from "../../../lib/route53/journal.ts";
 import { keyOf, type RecordSet } from "../../../lib/route53/record-set.ts";
 import { record, ZONE } from "../../support/build.ts";

@@ -1,4 +1,4 @@
-import { findPublished } from "../../../agent/host/published.ts";
+import { findPublished } from "../../../agent/host/find-published.ts";
 import { journalKeeper } from "../../../lib/route53/flow/journal.ts";
 import { keyOf } from "../../../lib/route53/record-set.ts";
 import { noSign } from "../../support/build.ts";
