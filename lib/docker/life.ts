@@ -43,7 +43,7 @@ export const LIFELESS: Vitals = { running: false, paused: false, health: "none",
  * | stop-signal | kept    | kept   | kept                 | true while running |
  * | survived    | kept    | kept   | kept                 | false              |
  */
-export function live(before: Vitals, event: LifeEvent): Vitals {
+export function nextVitals(before: Vitals, event: LifeEvent): Vitals {
   const probed = (health: Health): Health => (before.health === "none" ? "none" : health);
   switch (event.kind) {
     case "seen":

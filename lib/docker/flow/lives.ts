@@ -6,7 +6,7 @@ import {
   LIFELESS,
   type Life,
   lifeOf,
-  live,
+  nextVitals,
   type Vitals,
 } from "../life.ts";
 
@@ -90,14 +90,14 @@ export function lives({
         case "start":
           ends.isOver(id);
           // What was sent to the process before does not concern this one.
-          table.set(id, { vitals: live(known.vitals, event), signals: [], startedAt: heardSoFar });
+          table.set(id, { vitals: nextVitals(known.vitals, event), signals: [], startedAt: heardSoFar });
           return;
         case "other":
           return;
         default:
           table.set(id, {
             ...known,
-            vitals: live(known.vitals, event),
+            vitals: nextVitals(known.vitals, event),
             isUnprobed:
               event.kind === "pause" || (known.isUnprobed === true && event.kind !== "health"),
           });
@@ -120,14 +120,14 @@ export function lives({
       const isUnprobed = paused || known.isUnprobed === true;
       const probed = isUnprobed && container.health === "unhealthy" ? "starting" : container.health;
       const health = withHealth ? probed : "none";
-      let vitals = live(known.vitals, { kind: "seen", vitals: { running, paused, health } });
+      let vitals = nextVitals(known.vitals, { kind: "seen", vitals: { running, paused, health } });
       const isStop = (signal: number) => signal === container.stopSignal || signal === KILL_SIGNAL;
-      if (known.signals.some(isStop)) vitals = live(vitals, { kind: "stop-signal" });
+      if (known.signals.some(isStop)) vitals = nextVitals(vitals, { kind: "stop-signal" });
 
       const nowMs = clock.now();
       const sinceMs = known.vitals.stopping ? (known.stoppingSinceMs ?? nowMs) : nowMs;
       const leftMs = sinceMs + stopGraceMs - nowMs;
-      if (vitals.stopping && leftMs <= 0) vitals = live(vitals, { kind: "survived" });
+      if (vitals.stopping && leftMs <= 0) vitals = nextVitals(vitals, { kind: "survived" });
       const { stopping } = vitals;
       table.set(id, {
         vitals,

@@ -5,7 +5,7 @@ import {
   LIFELESS,
   type LifeEvent,
   lifeOf,
-  live,
+  nextVitals,
   signalNumber,
   type Vitals,
 } from "../../../lib/docker/life.ts";
@@ -41,7 +41,7 @@ describe("the vitals after an event", () => {
     ["stop-signal to the dead", dead, { kind: "stop-signal" }, dead],
     ["survived", stopping, { kind: "survived" }, vitals()],
   ])("%s", (_, before, event, after) => {
-    expect(live(before, event)).toEqual(after);
+    expect(nextVitals(before, event)).toEqual(after);
   });
 });
 
@@ -140,7 +140,7 @@ describe("the events of a whole life", () => {
           for (const { Type, Action, Actor } of step.events) {
             if (Type !== "container") continue;
             for (const event of lifeEvents(Action, Actor.Attributes["signal"])) {
-              after = live(after, event);
+              after = nextVitals(after, event);
             }
           }
           container = step.container ?? container;
