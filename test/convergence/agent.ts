@@ -22,6 +22,8 @@ export interface AgentHost {
   /** A kill that has not come yet never comes. */
   spare(): void;
   signal(name: "SIGTERM" | "SIGINT"): void;
+  /** No agent of this host has run for so long, in ms, just now or at the end of its last absence, in the clock's ms. */
+  lastAway(): { readonly forMs: number; readonly untilMs: number };
   /** Is asked to stop, and its successor starts at once, while it still waits for what is under way. */
   replace(): void;
 }
@@ -53,11 +55,14 @@ export function agentHost({
     | undefined;
   let lives = 0;
   let delayMs = RESTART_MS.base;
+  let awaySinceMs = Number.POSITIVE_INFINITY;
+  let lastAway = { forMs: 0, untilMs: Number.NEGATIVE_INFINITY };
 
   const over = (life: Gate, sinceMs: number): void => {
     // Somebody else has its place already.
     if (current?.gate !== life) return;
     current = undefined;
+    awaySinceMs = clock.now();
     if (clock.now() - sinceMs >= RESTART_MS.forgetAfter) delayMs = RESTART_MS.base;
     clock.at(clock.now() + delayMs, start);
     delayMs = Math.min(RESTART_MS.cap, delayMs * 2);
@@ -66,6 +71,7 @@ export function agentHost({
   function start(): void {
     if (current !== undefined) return;
     lives += 1;
+    lastAway = { forMs: clock.now() - awaySinceMs, untilMs: clock.now() };
     const sinceMs = clock.now();
     let diedAtMs: number | undefined;
     const dead = new AbortController();
@@ -113,6 +119,8 @@ export function agentHost({
 
   return {
     start,
+    lastAway: () =>
+      current === undefined ? { forMs: clock.now() - awaySinceMs, untilMs: clock.now() } : lastAway,
     kill: () => current?.kill(),
     killAt: (calls, phase) => current?.gate.closeAt(calls, phase),
     spare: () => current?.gate.spare(),
@@ -123,6 +131,7 @@ export function agentHost({
       old.gate.spare();
       old.signals.emit("SIGTERM", "SIGTERM");
       current = undefined;
+      awaySinceMs = clock.now();
       start();
     },
   };

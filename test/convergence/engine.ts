@@ -45,6 +45,8 @@ export interface Engine extends DockerEngine {
   cut(): void;
   /** The daemon stops and starts: every stream breaks, and all containers end without a word. */
   restart(): void;
+  /** The same, and it has lost them: it knows of no container any more. */
+  comeBackEmpty(): void;
 }
 
 const PROBE_AFTER_MS = 4_000;
@@ -188,6 +190,15 @@ export function engine({
     if (box.hasCheck) box.health = "unhealthy";
   };
 
+  const restart = (): void => {
+    cut();
+    for (const box of boxes.values()) {
+      if (!box.running) continue;
+      end(box);
+      hooks.changed(box);
+    }
+  };
+
   return {
     boxes,
     create: (box) =>
@@ -238,13 +249,10 @@ export function engine({
         return box.health === "starting" ? [] : probe(box);
       }),
     cut,
-    restart() {
-      cut();
-      for (const box of boxes.values()) {
-        if (!box.running) continue;
-        end(box);
-        hooks.changed(box);
-      }
+    restart,
+    comeBackEmpty() {
+      restart();
+      boxes.clear();
     },
 
     version: () => ask("version", () => ({ engine: "29.0.0", api: "1.52" })),

@@ -24,6 +24,7 @@ const plan = (over: Partial<Plan> = {}): Plan => ({
 const scenario = (over: Partial<Scenario>): Scenario => ({
   seed: 0,
   hosts: 1,
+  isOneMachine: false,
   routing: "weighted",
   allUnhealthy: "keep",
   health: "docker",

@@ -61,6 +61,7 @@ export function watch({
   boxOf,
   records,
   instancesOf,
+  takenOver,
 }: {
   readonly clock: Clock;
   readonly rules: RecordRules;
@@ -69,6 +70,8 @@ export function watch({
   readonly records: () => readonly ZoneRecord[];
   /** Every container instance that a host has been registered as, the latest last. */
   readonly instancesOf: (host: number) => readonly [...InstanceId[], InstanceId];
+  /** Those of others that this host may take for its own former ones: their agents are gone. */
+  readonly takenOver: (host: number) => readonly InstanceId[];
 }): Watch {
   const violations: string[] = [];
   const spans = new Map<ContainerId, Span>();
@@ -117,7 +120,7 @@ export function watch({
     /^ecs-discovery-1\/([0-9a-f]{32})\/[0-9a-f]{32}$/.exec(setIdentifier)?.[1];
 
   const isOwn = (record: ZoneRecord, host: number): boolean =>
-    instancesOf(host).some((one) => one === hostOf(record)) &&
+    [...instancesOf(host), ...takenOver(host)].some((one) => one === hostOf(record)) &&
     record.name.endsWith(`.${ZONE}.`) &&
     ["A", "AAAA", "SRV"].includes(record.type);
 

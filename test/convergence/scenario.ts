@@ -17,6 +17,7 @@ const stepKinds = [
   "container: replaced by a new one",
   "docker: stream cut",
   "docker: restart",
+  "docker: back empty",
   "agent: killed",
   "agent: killed before a call",
   "agent: killed after a call",
@@ -49,6 +50,8 @@ export interface Step {
 export interface Scenario {
   readonly seed: number;
   readonly hosts: number;
+  /** The hosts are container instances of one machine, whose agents have the same --stateDir. */
+  readonly isOneMachine: boolean;
   readonly routing: "weighted" | "multivalue";
   readonly allUnhealthy: "keep" | "remove";
   readonly health: "docker" | "off";
@@ -144,6 +147,7 @@ const window: fc.Arbitrary<Window> = fc.record({
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
   seed: fc.nat(),
   hosts: fc.integer({ min: 1, max: HOSTS }),
+  isOneMachine: mostly(false, true),
   routing: mostly<Scenario["routing"]>("weighted", "multivalue"),
   allUnhealthy: mostly<Scenario["allUnhealthy"]>("keep", "remove"),
   health: mostly<Scenario["health"]>("docker", "off"),

@@ -16,6 +16,11 @@ const FLAP_MS = 250;
 export interface Host {
   readonly engine: Engine;
   readonly agent: AgentHost;
+  readonly machine: Machine;
+}
+
+/** What a host's agent has its folder on: its own, or one that several share. */
+export interface Machine {
   readonly disk: Disk;
   /** Changes with each boot. */
   boot: number;
@@ -91,6 +96,7 @@ export function stepper({
       },
       "docker: stream cut": () => host.engine.cut(),
       "docker: restart": () => host.engine.restart(),
+      "docker: back empty": () => host.engine.comeBackEmpty(),
       "agent: killed": () => host.agent.kill(),
       "agent: killed before a call": () => host.agent.killAt(1 + (who % 40), "before"),
       "agent: killed after a call": () => host.agent.killAt(1 + (who % 40), "after"),
@@ -117,14 +123,17 @@ export function stepper({
       },
       "ecs: registered anew": () => registersAnew(hostNumber),
       "host: reboot"() {
-        host.agent.kill();
-        host.engine.restart();
-        host.disk.forget(who % 4);
-        host.boot += 1;
+        const { machine } = host;
+        for (const one of hosts.filter((other) => other.machine === machine)) {
+          one.agent.kill();
+          one.engine.restart();
+        }
+        machine.disk.forget(who % 4);
+        machine.boot += 1;
       },
       "journal: garbage": () =>
-        host.disk.spoil(who % 2 === 0 ? "{}\n" : '{"format":1,"published":['),
-      "journal: lost": () => host.disk.spoil(undefined),
+        host.machine.disk.spoil(who % 2 === 0 ? "{}\n" : '{"format":1,"published":['),
+      "journal: lost": () => host.machine.disk.spoil(undefined),
       "foreign: another TTL": hands,
       "foreign: another host's record": hands,
       "foreign: simple record in the way": hands,

@@ -17,7 +17,7 @@ import { watch } from "./invariants.ts";
 import { disk } from "./journal.ts";
 import { prompt } from "./prompt.ts";
 import { LAST_MS, type Scenario } from "./scenario.ts";
-import { type Host, stepper } from "./steps.ts";
+import { type Host, type Machine, stepper } from "./steps.ts";
 import { tally } from "./tally.ts";
 import { isRefusable, zone } from "./zone.ts";
 
@@ -63,6 +63,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     boxOf: ({ host, id }) => engines[host]?.boxes.get(id),
     records: () => route53.records(),
     instancesOf: (host) => instancesOf(host) as [InstanceId],
+    takenOver: (host) => takenOver(host),
   });
   const route53 = zone({
     zoneName: ZONE,
@@ -78,7 +79,10 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     },
   });
 
-  const hosts = Array.from({ length: scenario.hosts }, (_, number) => newHost(number));
+  const machines: Machine[] = [];
+  const hosts: readonly Host[] = Array.from({ length: scenario.hosts }, (_, number) =>
+    newHost(number),
+  );
   let before: Made | undefined;
   for (const plan of scenario.plans) {
     const one = all.make({ ...plan, host: plan.host % hosts.length }, before);
@@ -150,6 +154,23 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     }
   }
 
+  /** Former selves, and, on the same machine, hosts whose agents were away for so long that they count as dead. */
+  function takenOver(number: number): readonly InstanceId[] {
+    const { machine } = hosts[number] ?? {};
+    return hosts.flatMap((other, n) => {
+      if (n === number || other.machine !== machine) return [];
+      const { forMs, untilMs } = other.agent.lastAway();
+      const isDead = forMs >= DEAD_MS && clock.now() - untilMs <= UNDER_WAY_MS;
+      return isDead ? instancesOf(n) : instancesOf(n).slice(0, -1);
+    });
+  }
+
+  function machineOf(number: number): Machine {
+    const at = scenario.isOneMachine ? 0 : number;
+    machines[at] ??= { disk: disk({ host: at, clock, faults: happens }), boot: 1 };
+    return machines[at];
+  }
+
   function newHost(number: number): Host {
     const docker = engine({
       host: number,
@@ -186,13 +207,19 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
       random: chanceOf(20 + number),
       faults: happens,
     });
-    const files = disk({ host: number, clock, faults: happens });
+    const machine = machineOf(number);
+    const files = machine.disk;
     const agent = agentHost({
       host: number,
       seed: scenario.seed,
       clock,
       config: { ...rules, hostAddress: { ipv4: hostAddress(number) } },
-      log: logOf((line) => tell(() => `host ${number}: ${line}`)),
+      log: logOf((line) => {
+        for (const [words, kind] of Object.entries(TOLD)) {
+          if (line.includes(words)) held.count(kind);
+        }
+        tell(() => `host ${number}: ${line}`);
+      }),
       ended(ending) {
         tell(() => `host ${number}: ends, code ${ending.code}, ${ending.why}`);
         held.count(`ending: ${ending.code}, ${ending.why.replace(/SIG\w+/, "signal")}`);
@@ -213,15 +240,27 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
         },
         hostedZone: () => route53.as(number, life),
         hostAddresses: async () => ({}),
-        bootId: async () => `boot ${host.boot}`,
+        bootId: async () => `boot ${machine.boot}`,
         journal: (name) => files.store(name, life),
         journalNames: files.names,
       }),
     });
-    const host: Host = { engine: docker, agent, disk: files, boot: 1 };
-    return host;
+    return { engine: docker, agent, machine };
   }
 }
+
+/** An agent that was away for so long counts as dead to another one of its machine, */
+const DEAD_MS = 10_000;
+/** and what that one has sent lands within this time. */
+const UNDER_WAY_MS = 20_000;
+
+/** What agents say of themselves, where a fault would otherwise not show that it has had its effect. */
+const TOLD = {
+  "are kept though Docker shows no container": "discover: doubtful deletes held back",
+  "was another container instance before": "discover: a former self's records removed",
+  "shares --stateDir": "discover: another agent's records left alone",
+  "lives again, and has taken": "discover: a former self lives again",
+};
 
 /** A host knows its former self by its journal alone: where that may be lost, only a sweep can help. */
 const canRegisterAnew = ({ windows, steps, others, leftovers }: Scenario): boolean =>

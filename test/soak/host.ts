@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,8 +17,15 @@ import { NAME_LABEL, newTaskLabel, SERVE } from "../support/lab.ts";
 
 /** These serve throughout: whatever happens to the others, nobody may touch their records. */
 const STAYING = 3;
-/** As the image starts it. */
-const NODE_OPTIONS = "--max-semi-space-size=1 --max-old-space-size=64";
+/** What the image gives Node; it sets this variable, too. */
+const NODE_FLAGS = (
+  JSON.parse(
+    /^ENTRYPOINT (.*)$/m.exec(
+      readFileSync(new URL("../../Dockerfile", import.meta.url), "utf8"),
+    )?.[1] ?? "[]",
+  ) as readonly string[]
+).filter((word) => word.startsWith("--"));
+const MALLOC_ARENA_MAX = "1";
 
 /** One container instance: its part of this machine's engine, its ECS agent, and the records that it owns. */
 export interface Host extends AsyncDisposable {
@@ -27,8 +35,8 @@ export interface Host extends AsyncDisposable {
   agent(): AgentProcess;
   /** Starts the containers that stay. */
   begin(): Promise<void>;
-  /** Does something to the containers that come and go. Returns what. */
-  churn(random: Random): Promise<string>;
+  /** Does something to the containers that come and go; false when each is busy, and there is room for no other. */
+  churn(random: Random): Promise<boolean>;
   /** No container is paused any more. */
   unpause(): Promise<void>;
   /** What the zone must hold of this host by what its engine says, and what it holds: `name address`, sorted. */
@@ -49,12 +57,15 @@ export async function host({
   zone,
   networkMode,
   containers: target,
+  program,
 }: {
   readonly route53: Route53StandIn;
   readonly zone: { readonly id: string; readonly name: string };
   readonly networkMode: string;
   /** About how many come and go. */
   readonly containers: number;
+  /** The agent's own file. */
+  readonly program: string;
 }): Promise<Host> {
   await using stack = new AsyncDisposableStack();
   const id = randomBytes(5).toString("hex");
@@ -81,6 +92,8 @@ export async function host({
 
   const coming = new Set<Coming>();
   let started = 0;
+  /** Docker is still about to start them. */
+  let starting = 0;
   let staysWritten = 0;
   route53.onLanded((changes) => {
     for (const { record } of changes) {
@@ -102,8 +115,13 @@ export async function host({
   const start = async () => {
     started += 1;
     // A few names, so that several containers share one.
-    const container = await run(`comes-${started % Math.max(1, Math.ceil(target / 2))}`);
-    coming.add({ container, state: "running" });
+    starting += 1;
+    try {
+      const container = await run(`comes-${started % Math.max(1, Math.ceil(target / 2))}`);
+      coming.add({ container, state: "running" });
+    } finally {
+      starting -= 1;
+    }
   };
   /** Something is being done to them: Docker would refuse another act. */
   const busy = new Set<Coming>();
@@ -155,8 +173,11 @@ export async function host({
           "--logFormat=json",
           // Its audits, too, are to happen within minutes.
           "--resync=60",
+          // Faults follow one another here: together they last longer than any of them, and none may end the agent.
+          "--patience=600",
         ],
-        { DOCKER_HOST: proxy.dockerHost, AWS_ENDPOINT_URL_ROUTE_53: route53.url, NODE_OPTIONS },
+        { DOCKER_HOST: proxy.dockerHost, AWS_ENDPOINT_URL_ROUTE_53: route53.url, MALLOC_ARENA_MAX },
+        [process.execPath, ...NODE_FLAGS, program],
       );
       agents.defer(async () => {
         if (!agent.ended) agent.kill("SIGKILL");
@@ -170,10 +191,12 @@ export async function host({
     async churn(random) {
       const free = [...coming].filter((each) => !busy.has(each));
       const one = free[Math.floor(random() * free.length)];
-      if (one === undefined || random() > coming.size / target) {
+      const filled = (coming.size + starting) / target;
+      if (random() > filled || (one === undefined && filled < 1)) {
         await start();
-        return "start";
+        return true;
       }
+      if (one === undefined) return false;
       busy.add(one);
       const possible = Object.entries(acts[one.state]);
       const [what, act] = possible[Math.floor(random() * possible.length)] ?? [];
@@ -185,7 +208,7 @@ export async function host({
       }
       if (what === "remove") coming.delete(one);
       else one.state = after[what as keyof typeof after];
-      return what;
+      return true;
     },
     async unpause() {
       for (const one of coming) {

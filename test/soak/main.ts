@@ -1,9 +1,12 @@
-import { randomBytes } from "node:crypto";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import Docker from "dockerode";
 import { systemClock } from "../../lib/kit/flow/clock.ts";
 import { route53StandIn } from "../../lib/standins/route53/server.ts";
+import { type AgentProcess, MAIN } from "../support/agent-process.ts";
 import { chance } from "../support/chance.ts";
 import setUpEngine from "../support/engine-setup.ts";
 import { supervised } from "../support/supervised.ts";
@@ -27,6 +30,8 @@ const { values } = parseArgs({
     containers: { type: "string", default: "10" },
     /** How many container operations a second on both hosts together; 0 for one after another with pauses. */
     rate: { type: "string", default: "0" },
+    /** The agent's own file; `dist/agent.mjs`, as `npm run bundle` makes it, for the image's. */
+    agent: { type: "string", default: MAIN },
   },
 });
 const asked = (name: "minutes" | "seed" | "containers" | "rate"): number => {
@@ -45,6 +50,7 @@ const SLOPE_LIMIT_MB = minutes >= 20 ? 0.3 : 1;
 /** Of operations under way at once: Docker takes a second over some of them. */
 const MOST_UNDER_WAY = 60;
 const SLOPE_LIMIT_DESCRIPTORS = 1;
+const NETWORK = "eda-test-soak";
 const ZONE = { id: "Z00SOAK", name: "soak.internal" };
 const FOREIGN = {
   name: `stays-1.${ZONE.name}.`,
@@ -64,10 +70,12 @@ async function soak(): Promise<number> {
   stack.defer(() => route53.close());
   route53.seed(ZONE.id, [FOREIGN]);
   const docker = new Docker();
-  const networkMode = `eda-test-soak-${randomBytes(5).toString("hex")}`;
-  const network = await docker.createNetwork({ Name: networkMode });
-  stack.defer(() => network.remove());
-  const options = { route53, zone: ZONE, networkMode, containers: asked("containers") };
+  const network = await soakNetwork(docker);
+  stack.defer(() => network.remove().catch(ignoreInUse));
+  const options = {
+    ...{ route53, zone: ZONE, networkMode: NETWORK, containers: asked("containers") },
+    program: resolve(values.agent),
+  };
   const measured = stack.use(await host(options));
   const mortal = stack.use(await host(options));
   const hosts = [measured, mortal];
@@ -89,8 +97,7 @@ async function soak(): Promise<number> {
 
   const churn = async (one: Host): Promise<void> => {
     while (!isOver()) {
-      await one.churn(random);
-      counts.acts += 1;
+      if (await one.churn(random)) counts.acts += 1;
       await pause(random() * 500);
     }
   };
@@ -102,8 +109,8 @@ async function soak(): Promise<number> {
       const due = ((systemClock.now() - beganMs) / 1_000) * rate;
       for (; begun < due && underWay.size < MOST_UNDER_WAY; begun += 1) {
         const one = hosts[begun % hosts.length] ?? measured;
-        const act = one.churn(random).then(() => {
-          counts.acts += 1;
+        const act = one.churn(random).then((isDone) => {
+          if (isDone) counts.acts += 1;
           underWay.delete(act);
         });
         underWay.add(act);
@@ -180,10 +187,38 @@ async function soak(): Promise<number> {
   }
   for (const problem of problems) say(`failed: ${problem}`);
   if (problems.length > 0) {
+    await keepLogs([agent, restarts.current]);
     say(`the measured agent's last words:\n${agent.stdout.slice(-4_000)}`);
     say(`the other agent's:\n${restarts.current.stdout.slice(-4_000)}`);
   }
   return problems.length === 0 ? 0 : 1;
+}
+
+/**
+ * Docker 20.10 can count an endpoint for ever of a container that was killed while it started: until dockerd starts again
+ * such a network can't be removed, and each one takes a range of addresses. So all soaks have the same.
+ */
+async function soakNetwork(docker: Docker): Promise<Docker.Network> {
+  await docker.createNetwork({ Name: NETWORK, CheckDuplicate: true }).catch((error: unknown) => {
+    if (statusOf(error) !== 409) throw error;
+  });
+  return docker.getNetwork(NETWORK);
+}
+function ignoreInUse(error: unknown): void {
+  if (statusOf(error) !== 403) throw error;
+}
+function statusOf(error: unknown): number | undefined {
+  return (error as { readonly statusCode?: number }).statusCode;
+}
+
+/** The whole logs, each in a file of its own, of which it tells the path. */
+async function keepLogs(agents: readonly AgentProcess[]): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "eda-soak-"));
+  for (const { pid, stdout } of agents) {
+    const file = join(folder, `agent-${pid}.log`);
+    await writeFile(file, stdout);
+    say(`the log of agent ${pid}: ${file}`);
+  }
 }
 
 /** What is missing (-) and what is too much (+) once the agents have had a minute and a half. */
