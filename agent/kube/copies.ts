@@ -21,13 +21,14 @@ export interface Copies {
   isListed(): boolean;
 }
 
-/** `onOwner` is told of each ECSDeployment about which, or about a child of which, something changed. */
+/** `owner` is told of each ECSDeployment about which something changed, `child` of each whose child has changed. */
 export function copies(
   api: KubeApi,
   namespace: string | undefined,
   { clock, random }: Pick<Surroundings, "clock" | "random">,
   on: {
     readonly owner: (key: string) => void;
+    readonly child: (key: string) => void;
     readonly listed: () => void;
     readonly problem: (text: string) => void;
   },
@@ -47,7 +48,7 @@ export function copies(
   const owners = copy(ecsDeployments, (object) => on.owner(keyOf(object)), true);
   const ownerOf = (child: KubeObject): void => {
     const owner = controllerOf(child);
-    if (owner?.kind === KIND) on.owner(`${child.metadata.namespace ?? ""}/${owner.name}`);
+    if (owner?.kind === KIND) on.child(`${child.metadata.namespace ?? ""}/${owner.name}`);
   };
   const children = new Map(
     childResources.map((resource) => [resource.kind, copy(resource, ownerOf, false)]),

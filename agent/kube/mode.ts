@@ -37,6 +37,7 @@ export async function kube(config: KubeConfig, surroundings: Surroundings): Prom
   const api: KubeApi = kubeClient(connection, observed.answered);
   const known = copies(api, config.namespace, surroundings, {
     owner: (key) => leading.mark(key),
+    child: (key) => leading.markSoon(key),
     listed: observed.changed,
     problem,
   });

@@ -82,7 +82,8 @@ function nameOf({ name, service, task, fallbackName }: Definition, report: Repor
     );
   }
   const family = task?.value.family;
-  const asked = service?.value.taskDefinition?.replace(/^.*\//, "").replace(/:\d+$/, "");
+  // An ARN, or a family with or without a revision.
+  const asked = service?.value.taskDefinition?.replace(/^arn:[^/]*\//, "").replace(/:\d+$/, "");
   if (asked !== undefined && family !== undefined && family !== "" && asked !== family) {
     if (!asked.startsWith("${")) {
       report.note(

@@ -186,9 +186,14 @@ export const serviceMembers: Readonly<Record<string, Reason>> = {
   monitoring: unmapped("metrics are the cluster's", "scrape them, for example with Prometheus"),
 };
 
-/** Values that ask for nothing: what ECS would do anyway. */
-const DEFAULTS: Readonly<Record<string, unknown>> = {
-  "containerDefinitions[].versionConsistency": "disabled",
+/** Values that ask for nothing: what ECS would do anyway, and DescribeServices says of every service. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  "containerDefinitions[].versionConsistency": "DISABLED",
+  launchType: "EC2",
+  platformVersion: "LATEST",
+  propagateTags: "NONE",
+  availabilityZoneRebalancing: "DISABLED",
+  "deploymentConfiguration.bakeTimeInMinutes": "0",
 };
 
 const patternOf = (member: string): string => member.replace(/\[\d+\]/g, "[]");
@@ -216,7 +221,7 @@ export function reportMembers(
   function walk(item: unknown, member: string, pattern: string): void {
     const reason = table[pattern];
     if (reason !== undefined) {
-      if (asksForSomething(item) && item !== DEFAULTS[pattern]) {
+      if (asksForSomething(item) && String(item).toUpperCase() !== DEFAULTS[pattern]) {
         report[reason.kind](member, reason.why, reason.todo);
       }
       return;
@@ -234,7 +239,7 @@ export function reportMembers(
 
 function asksForSomething(item: unknown): boolean {
   if (item === undefined || item === false || item === "") return false;
-  return typeof item !== "object" || item === null || Object.keys(item).length > 0;
+  return typeof item !== "object" || item === null || Object.values(item).some(asksForSomething);
 }
 
 function tell(

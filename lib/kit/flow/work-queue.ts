@@ -22,6 +22,8 @@ export interface WorkQueueOptions<Key> {
   readonly concurrency: number;
   /** Does the work. Returns the ms after which to work on `key` again, or undefined when it is done with. */
   readonly work: (key: Key) => Promise<number | undefined>;
+  /** Of what waits, keys with a higher number begin first; asked when a key begins to wait. 0 where it is missing. */
+  readonly priority?: (key: Key) => number;
   readonly clock: Clock;
   readonly stop: AbortSignal;
 }
@@ -38,6 +40,7 @@ export interface WorkQueueOptions<Key> {
 export function workQueue<Key>({
   concurrency,
   work,
+  priority = () => 0,
   clock,
   stop,
 }: WorkQueueOptions<Key>): WorkQueue<Key> {
@@ -68,7 +71,7 @@ export function workQueue<Key>({
       again.add(key);
     } else if (!waiting.has(key)) {
       waiting.add(key);
-      void pool.add(() => take(key));
+      void pool.add(() => take(key), { priority: priority(key) });
     }
   };
 

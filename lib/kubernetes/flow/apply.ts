@@ -1,5 +1,5 @@
 import { isStatus } from "../api.ts";
-import { childOf, controllerOf, ownershipOf } from "../children.ts";
+import { childOf, ownershipOf } from "../children.ts";
 import { differences } from "../difference.ts";
 import { DOMAIN } from "../mapping/context.ts";
 import type { Manifest } from "../mapping/fields.ts";
@@ -136,11 +136,10 @@ async function removeOthers(
 ): Promise<void> {
   const keep = new Set(wanted.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
   const others = childResources.flatMap(({ kind }) =>
-    [...(children.get(kind)?.all() ?? [])].filter((child) => {
-      const { name, deletionTimestamp } = child.metadata;
-      const isOwn = controllerOf(child)?.uid === owner.metadata.uid;
-      return isOwn && !keep.has(`${kind}/${name}`) && deletionTimestamp === undefined;
-    }),
+    (children.get(kind)?.controlledBy(owner.metadata.uid) ?? []).filter(
+      ({ metadata: { name, deletionTimestamp } }) =>
+        !keep.has(`${kind}/${name}`) && deletionTimestamp === undefined,
+    ),
   );
   for (const child of others) {
     const { namespace, name, uid } = child.metadata;

@@ -19,6 +19,8 @@ const BACKOFF = { baseMs: 200, capMs: 10_000 };
 export interface Reflected {
   get(key: string): KubeObject | undefined;
   all(): Iterable<KubeObject>;
+  /** Those that the object with this uid controls. */
+  controlledBy(uid: string): readonly KubeObject[];
   /** What a write of ours has answered: newer than what the watch has told yet. */
   put(object: KubeObject): void;
   readonly size: number;
@@ -55,6 +57,7 @@ export function reflector(options: ReflectorOptions): Reflected {
   return {
     get: (key) => copy.objects.get(key),
     all: () => copy.objects.values(),
+    controlledBy: copy.controlledBy,
     put: (object) => void copy.put(object),
     get size() {
       return copy.objects.size;

@@ -1,9 +1,12 @@
 import { KubeError } from "../api.ts";
-import { isNewer, type KubeObject, keyOf, type Resource, typed } from "../object.ts";
+import { controllerOf } from "../children.ts";
+import { isNewer, type KubeObject, keyOf, type Resource, slim, typed } from "../object.ts";
 
 /** The copy of a resource's objects, by namespace and name. */
 export interface Store {
   readonly objects: ReadonlyMap<string, KubeObject>;
+  /** Those that the object with this uid controls. */
+  controlledBy(uid: string): readonly KubeObject[];
   /** False for what is not newer than what is there. */
   put(object: KubeObject): boolean;
   /** Everything that is not in the list is gone. Gives what went. */
@@ -19,18 +22,36 @@ export interface WatchEvent {
 
 export function store(resource: Resource): Store {
   const objects = new Map<string, KubeObject>();
+  const keysByController = new Map<string, Set<string>>();
+  const remove = (key: string): void => {
+    const known = objects.get(key);
+    const uid = known === undefined ? undefined : controllerOf(known)?.uid;
+    objects.delete(key);
+    if (uid === undefined) return;
+    const keys = keysByController.get(uid);
+    keys?.delete(key);
+    if (keys?.size === 0) keysByController.delete(uid);
+  };
   const put = (object: KubeObject): boolean => {
-    const known = objects.get(keyOf(object));
+    const key = keyOf(object);
+    const known = objects.get(key);
     if (known !== undefined && !isNewer(object, known)) return false;
-    objects.set(keyOf(object), object);
+    remove(key);
+    objects.set(key, slim(object));
+    const uid = controllerOf(object)?.uid;
+    if (uid !== undefined) {
+      keysByController.set(uid, (keysByController.get(uid) ?? new Set()).add(key));
+    }
     return true;
   };
   return {
     objects,
+    controlledBy: (uid) =>
+      [...(keysByController.get(uid) ?? [])].flatMap((key) => objects.get(key) ?? []),
     put,
     keep(keys) {
       const gone = [...objects].filter(([key]) => !keys.has(key));
-      for (const [key] of gone) objects.delete(key);
+      for (const [key] of gone) remove(key);
       return gone.map(([, object]) => object);
     },
     take({ type, object }, onChange) {
@@ -44,7 +65,7 @@ export function store(resource: Resource): Store {
       if (type === "DELETED") {
         const there = objects.get(keyOf(known));
         // One of the same name may have come meanwhile, by an answer to a write of ours.
-        if (there?.metadata.uid === known.metadata.uid) objects.delete(keyOf(known));
+        if (there?.metadata.uid === known.metadata.uid) remove(keyOf(known));
         onChange(known);
       } else if (put(known)) onChange(known);
       return resourceVersion;

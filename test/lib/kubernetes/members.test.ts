@@ -92,3 +92,61 @@ describe("a definition in which every member stands", () => {
     }
   });
 });
+
+describe("what ECS does anyway", () => {
+  /** As DescribeServices answers of a service for which nobody asked for more. */
+  const described = {
+    serviceName: "web",
+    status: "ACTIVE",
+    desiredCount: 1,
+    launchType: "EC2",
+    platformVersion: "LATEST",
+    propagateTags: "NONE",
+    availabilityZoneRebalancing: "DISABLED",
+    enableECSManagedTags: false,
+    enableExecuteCommand: false,
+    schedulingStrategy: "REPLICA",
+    deploymentController: { type: "ECS" },
+    deploymentConfiguration: {
+      deploymentCircuitBreaker: { enable: false, rollback: false },
+      maximumPercent: 200,
+      minimumHealthyPercent: 100,
+      strategy: "ROLLING",
+      bakeTimeInMinutes: 0,
+      alarms: { alarmNames: [], rollback: false, enable: false },
+    },
+    loadBalancers: [],
+    serviceRegistries: [],
+    placementConstraints: [],
+    placementStrategy: [],
+    deployments: [{ id: "ecs-svc/1" }],
+    events: [{ message: "has reached a steady state" }],
+  };
+  const task = {
+    family: "web",
+    containerDefinitions: [{ name: "web", image: "nginx", versionConsistency: "disabled" }],
+  };
+
+  it("is not reported as lost", () => {
+    expect(mapped(task, described).findings).toEqual([]);
+  });
+
+  test.each([
+    ["launchType", "FARGATE"],
+    ["platformVersion", "1.4.0"],
+    ["propagateTags", "SERVICE"],
+    ["availabilityZoneRebalancing", "ENABLED"],
+    ["deploymentConfiguration.bakeTimeInMinutes", 5],
+    ["deploymentConfiguration.alarms", { alarmNames: ["a"], rollback: false, enable: true }],
+  ])("anything else is: %s", (path, value) => {
+    const [outer = "", inner] = path.split(".");
+    const changed = inner === undefined ? value : { [inner]: value };
+    const { findings } = mapped(task, { ...described, [outer]: changed });
+    expect(findings.map(({ member, kind }) => [member, kind])).toEqual([[path, "unmapped"]]);
+  });
+
+  it("and a task definition that is named by whatever text is named so", () => {
+    const { findings } = mapped(task, { ...described, taskDefinition: "Ignored/implied for now" });
+    expect(findings[0]?.why).toContain('names "Ignored/implied for now"');
+  });
+});

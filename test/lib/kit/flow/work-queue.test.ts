@@ -4,7 +4,7 @@ import { workQueue } from "../../../../lib/kit/flow/work-queue.ts";
 import { fakeClock, settle } from "../../../support/fake-clock.ts";
 
 /** Work that begins at once and ends when the test says so. */
-function workbench(concurrency = 2) {
+function workbench(concurrency = 2, priority?: (key: string) => number) {
   const clock = fakeClock();
   const stop = new AbortController();
   const begun: string[] = [];
@@ -13,6 +13,7 @@ function workbench(concurrency = 2) {
     concurrency,
     clock,
     stop: stop.signal,
+    ...(priority && { priority }),
     work(key) {
       expect(open.has(key)).toBe(false);
       begun.push(key);
@@ -57,6 +58,13 @@ describe("promise 4: one container is handled by one worker at a time", () => {
     expect(begun).toEqual(["a", "b"]);
     await end("b");
     expect(begun).toEqual(["a", "b", "c"]);
+  });
+
+  it("of what waits, what matters more begins first, and otherwise what was marked first", async () => {
+    const { queue, begun, end } = workbench(1, (key) => (key.startsWith("!") ? 1 : 0));
+    for (const key of ["a", "b", "!c", "d", "!e"]) queue.mark(key);
+    for (const key of ["a", "!c", "!e", "b", "d"]) await end(key);
+    expect(begun).toEqual(["a", "!c", "!e", "b", "d"]);
   });
 
   it("whatever the order of marks and ends, each mark is followed by work that began after it", async () => {
