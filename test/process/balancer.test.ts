@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "@jest/globals";
+import { dockerStandIn } from "../../lib/standins/docker/engine.ts";
+import { metadataStandIn } from "../../lib/standins/metadata/server.ts";
 import { type BalancerLab, balancerLab, taskOf } from "../support/balancer-lab.ts";
+import { GROUP } from "../support/balancer-world.ts";
 import { INSTANCE, web } from "../support/elb.ts";
 import { changes } from "../support/wait.ts";
 
@@ -267,4 +270,119 @@ it("with --onStop=deregister a stop takes the host out, waits for the draining, 
   expect(performance.now() - stoppedAt).toBeGreaterThan(1_900);
   expect(lab.elb.balancer("web").instances).toEqual([]);
   expect(lab.elb.requests.at(-1)?.operation).toBe("DescribeInstanceHealth");
+});
+
+it("with --onStop=deregister a stop takes only its own targets out of their group, waits for the draining, and ends with 0", async () => {
+  await using lab = await balancerLab();
+  const theirs = { id: INSTANCE, port: 9_000 };
+  lab.elb.addGroup({ arn: GROUP, port: 80, delaySeconds: 1, targets: [theirs] });
+  lab.put(
+    "services",
+    JSON.stringify([
+      {
+        serviceName: "web",
+        family: "web",
+        exposedContainerName: "nginx",
+        mode: "targets",
+        targetGroupArn: GROUP,
+      },
+    ]),
+  );
+  lab.tasks = [taskOf(1, 32_768), taskOf(2, 32_769)];
+  const agent = lab.agent("--onStop=deregister");
+  await agent.until(({ message }) => message === "service web: as wanted");
+  expect(lab.elb.targets(GROUP)).toEqual([
+    `${INSTANCE}:9000`,
+    `${INSTANCE}:32769`,
+    `${INSTANCE}:32768`,
+  ]);
+  agent.kill("SIGTERM");
+  expect(await agent.exit()).toEqual({ code: 0, signal: null });
+  // The last answer said that nothing of ours drains any more.
+  expect(lab.elb.requests.at(-1)?.operation).toBe("DescribeTargetHealth");
+  expect(lab.elb.targets(GROUP)).toEqual([`${INSTANCE}:9000`]);
+});
+
+it("a deploy is looked at when Docker tells of it, however long the sleep is", async () => {
+  await using lab = await balancerLab();
+  const docker = await dockerStandIn({ socketPath: `${lab.folder}/docker.sock` });
+  try {
+    lab.put("configuration", '{"cluster": "prod", "sleepTimeSeconds": 86400}');
+    lab.elb.add(web());
+    lab.tasks = [taskOf(1, 32_768)];
+    const agent = lab.agent();
+    await agent.until(({ message }) => message.startsWith("follows Docker's events"));
+    await agent.until(({ message }) => message === "service web: as wanted");
+    lab.tasks = [...lab.tasks, taskOf(2, 32_769)];
+    docker.run({
+      labels: {
+        "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/2",
+        "com.amazonaws.ecs.container-name": "nginx",
+      },
+    });
+    await until(lab, () => portOf(lab) === 32_769);
+    agent.kill("SIGTERM");
+    expect(await agent.exit()).toEqual({ code: 0, signal: null });
+  } finally {
+    await docker.close();
+  }
+});
+
+it("two hosts on one Classic Load Balancer: rewrite leaves it to neither, and forward with one port serves both", async () => {
+  await using lab = await balancerLab();
+  const second = { id: "b0".repeat(16), ec2Id: "i-0000000000000000b" };
+  const other = await metadataStandIn({ "instance-id": second.ec2Id, "local-ipv4": "127.0.0.1" });
+  try {
+    lab.elb.add(web({ backEnds: {}, instances: [INSTANCE, second.ec2Id] }));
+    const here = await answering();
+    const there = await answering();
+    lab.tasks = [taskOf(1, here.port), taskOf(2, there.port, { instance: second.id })];
+    const refused = lab.agent("--once");
+    expect(await refused.exit()).toEqual({ code: 1, signal: null });
+    expect(refused.stdout).toContain(`also has instance ${second.ec2Id}`);
+    expect(writes(lab)).toEqual([]);
+
+    const port = await freePort();
+    const entry = { serviceName: "web", family: "web", exposedContainerName: "nginx" };
+    const forward = { ...entry, loadBalancerName: "web", mode: "forward", listenPort: port };
+    lab.put("services", JSON.stringify([forward]));
+    const first = lab.agent("--force");
+    lab.env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = other.url;
+    // It has a host, and so a folder and ports, of its own; on this one machine they share the port.
+    const next = lab.agent("--force", `--stateDir=${lab.folder}/second`);
+    for (const agent of [first, next]) {
+      await agent.until(({ message }) => message === "service web: as wanted");
+    }
+    await until(lab, () => portOf(lab) === port);
+    await until(lab, () => lab.elb.balancer("web").check.target === `HTTP:${port}/health`);
+    const before = writes(lab).length;
+    await cycles(lab, 4);
+    expect(writes(lab)).toHaveLength(before);
+    expect(lab.elb.balancer("web").instances).toEqual([INSTANCE, second.ec2Id]);
+    for (const agent of [first, next]) {
+      agent.kill("SIGTERM");
+      expect(await agent.exit()).toEqual({ code: 0, signal: null });
+    }
+    await here.stop();
+    await there.stop();
+  } finally {
+    await other.close();
+  }
+});
+
+it("--json without --dryRun, and files of another form than s3:// and file://, end with 2 and the reason", async () => {
+  await using lab = await balancerLab();
+  const json = lab.agent("--json");
+  const urls = lab.agent("--configurationUrl=https://a/b", "--servicesUrl=file://rel");
+  expect(await json.exit()).toEqual({ code: 2, signal: null });
+  expect(json.stdout).toContain("--json: expected --dryRun beside it");
+  expect(await urls.exit()).toEqual({ code: 2, signal: null });
+  const problems = await urls.stderr;
+  for (const [flag, got] of [
+    ["configurationUrl", "https://a/b"],
+    ["servicesUrl", "file://rel"],
+  ]) {
+    expect(problems).toContain(`--${flag}: expected s3://bucket/key or file:///path, got "${got}"`);
+  }
+  expect(lab.calls()).toEqual([]);
 });

@@ -8,7 +8,7 @@ import type { Surroundings } from "../../agent/process/surroundings.ts";
 import type { ServiceTask } from "../../lib/ecs/service-task.ts";
 import type { CallOutcome } from "../../lib/elb/calls.ts";
 import type { TargetsApi } from "../../lib/elb/ports.ts";
-import { Unavailable } from "../../lib/kit/failure.ts";
+import { Fatal, Unavailable } from "../../lib/kit/failure.ts";
 import type { TextRead } from "../../lib/kit/text-source.ts";
 import type { ClassicBalancer } from "../../lib/standins/elb/classic-state.ts";
 import { Form, Refusal } from "../../lib/standins/elb/form.ts";
@@ -18,6 +18,12 @@ import { virtualClock } from "./virtual-clock.ts";
 
 export const GROUP =
   "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/g/0123456789abcdef";
+
+/** What goes wrong with a request: `landed` has its effect and no answer; a kill is the end of the process. */
+export type Fault = "none" | "lost" | "landed" | "refused" | "killed before" | "killed after";
+
+/** The end of a process, where a test kills it. */
+export class Killed extends Error {}
 
 /** A text that tests change. */
 interface Text {
@@ -87,11 +93,34 @@ export async function balancerWorld({
   const elb = rulesApi(clock, balancers);
   for (const group of groups) addGroup(elb.rules.targets, group);
   const calls: string[] = [];
+  let faultOf: (name: string) => Fault = () => "none";
+  /** A request, or a writing of the journal, with what goes wrong with it. */
+  const faulty = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
+    switch (faultOf(name)) {
+      case "none":
+        return act();
+      case "landed":
+        await act();
+        throw new Unavailable("Elastic Load Balancing", "did not answer");
+      case "lost":
+        throw new Unavailable("Elastic Load Balancing", "did not answer");
+      case "refused":
+        if (name === "journal") throw new Error("ENOSPC");
+        if (name === "ListTasks" || name === "DescribeTasks") throw new Fatal("ECS refused it");
+        if (name === "GetObject") return { kind: "problem", problem: "S3 refused it" } as T;
+        return { kind: "refused", code: "InvalidConfigurationRequest", message: "no" } as T;
+      case "killed before":
+        throw new Killed();
+      case "killed after":
+        await act();
+        throw new Killed();
+    }
+  };
   const heard =
     <A extends readonly unknown[], T>(name: string, act: (...args: A) => Promise<T>) =>
     (...args: A): Promise<T> => {
       calls.push(name);
-      return act(...args);
+      return faulty(name, () => act(...args));
     };
   const outside = {
     tasks: [] as ServiceTask[],
@@ -185,10 +214,8 @@ export async function balancerWorld({
     classic: () =>
       closing({
         describe: heard("DescribeLoadBalancers", elb.api.describe),
-        send: (call: Parameters<typeof elb.api.send>[0]) => {
-          calls.push(call.operation);
-          return elb.api.send(call);
-        },
+        send: (call: Parameters<typeof elb.api.send>[0]) =>
+          heard(call.operation, () => elb.api.send(call))(),
         health: elb.api.health,
       }),
     targets: () =>
@@ -202,9 +229,10 @@ export async function balancerWorld({
     journal: () => ({
       path: "journal",
       read: async () => outside.disk,
-      write: async (text: string) => {
-        outside.disk = text;
-      },
+      write: (text: string) =>
+        faulty("journal", async () => {
+          outside.disk = text;
+        }),
       setAside: async () => {
         outside.disk = undefined;
       },
@@ -252,6 +280,10 @@ export async function balancerWorld({
     standing: (result: Awaited<ReturnType<typeof cycle>>, key: string) =>
       result.standings.get(key)?.text,
     targets: (arn: string) => plainTargets(elb.rules.targets, arn),
+    /** What goes wrong with each request, and each writing of the journal, from now on. */
+    faults(next: (name: string) => Fault): void {
+      faultOf = next;
+    },
     async restart() {
       parts.close();
       parts = await start();
