@@ -135,17 +135,17 @@ describe("an answer", () => {
     expect(heard[0]?.body).toContain("Filter.1.Name=network-interface-id");
   });
 
-  it("takes an address of digits alone for a text, and expands no entity of its own", async () => {
+  it("that declares entities of its own is refused", async () => {
+    const { body } = instances(instance("i-1", "<privateIpAddress>&x;</privateIpAddress>"));
+    const { client } = await standIn({ body: `<!DOCTYPE a [<!ENTITY x "10.0.0.66">]>${body}` });
+    const error = await client.instances(["i-1"]).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(Unavailable);
+    expect(causes(error)).toContain("expected no DOCTYPE");
+  });
+
+  it("of digits alone is a text", async () => {
     const { client } = await standIn(
-      {
-        body: `<!DOCTYPE a [<!ENTITY x "10.0.0.66">]>${instances(instance("i-1", "<privateIpAddress>&x;</privateIpAddress>")).body}`,
-      },
       instances(instance("12", "<privateIpAddress>10</privateIpAddress>")),
-    );
-    const hostile = await client.instances(["i-1"]).catch((error: unknown) => error);
-    // Refused, or left as it stands: never the entity's text.
-    expect(JSON.stringify(hostile instanceof Map ? [...hostile] : causes(hostile))).not.toContain(
-      "10.0.0.66",
     );
     expect(await client.instances(["12"])).toEqual(new Map([["12", { private: "10" }]]));
   });
