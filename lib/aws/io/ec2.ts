@@ -242,7 +242,7 @@ const parser = new XMLParser({
 });
 
 /** A document that declares entities of its own is refused: EC2 sends none, and they can grow without bounds. */
-function valueOf(xml: string): unknown {
+function documentIn(xml: string): unknown {
   if (xml.includes("<!DOCTYPE")) throw new Error("expected no DOCTYPE");
   return parser.parse(xml);
 }
@@ -250,7 +250,7 @@ function valueOf(xml: string): unknown {
 function parsed<T>(operation: string, schema: z.ZodType<T>, xml: string): T {
   let value: unknown;
   try {
-    value = valueOf(xml);
+    value = documentIn(xml);
   } catch (error) {
     throw new Unavailable("EC2", `answered ${operation} with no XML`, { cause: causes(error) });
   }
@@ -274,7 +274,7 @@ const TRANSIENT = [
 function refusalOf(operation: string, status: number, body: string): Unavailable | Fatal {
   let read: ReturnType<typeof Refusal.safeParse> | undefined;
   try {
-    read = Refusal.safeParse(valueOf(body));
+    read = Refusal.safeParse(documentIn(body));
   } catch {
     // An answer of something in between, which speaks no XML.
   }
