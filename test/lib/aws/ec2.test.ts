@@ -1,5 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, it, test } from "@jest/globals";
@@ -25,12 +31,13 @@ async function standIn(
   ...answers: readonly Answer[]
 ): Promise<{ readonly client: Ec2; readonly heard: readonly Heard[] }> {
   const heard: Heard[] = [];
-  const server = createServer(async (message, response) => {
+  const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
     const answer = answers[heard.length] ?? "none";
     heard.push({ headers: message.headers, body: await text(message) });
     if (answer === "none") message.socket.destroy();
     else response.writeHead(answer.status ?? 200).end(answer.body);
-  });
+  };
+  const server = createServer((message, response) => void serve(message, response));
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
