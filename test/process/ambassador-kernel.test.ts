@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import type { ModeState } from "../../agent/page/view.ts";
 import type { FleetState, FleetTask } from "../../lib/standins/ecs/service-rules.ts";
 import { AGENT, type AgentProcess, startAgent } from "../support/agent-process.ts";
 import { bridgeTask, fleet, HOST } from "../support/fleet.ts";
@@ -220,6 +221,52 @@ describe("the kernel", () => {
     await untilTable(holds(8001));
     const again = await lab.peers.agent.ask({ host: "127.0.0.1", port: 80, count: 20 });
     expect(again.failures).toEqual({});
+  });
+});
+
+describe.each(["kernel", "proxy"] as const)("clients of the %s", (plane) => {
+  /** A number of the page's first line. */
+  async function figure(agent: AgentProcess, label: string): Promise<number> {
+    const { url } = await agent.until((line) => line["url"] !== undefined);
+    const state = JSON.parse(await lab.peers.agent.get(`${String(url)}/v1/state`)) as ModeState;
+    return Number(state.figures.find((one) => one.label === label)?.value);
+  }
+  async function started(): Promise<AgentProcess> {
+    const agent = await agentFor(at(await threeTasks()), `--dataPlane=${plane}`);
+    await agent.until(({ message }) => message === "listens");
+    if (plane === "kernel") await untilTable(holds(8003));
+    return agent;
+  }
+
+  it("may be on localhost, linked over a bridge, and of IPv6; each keeps its half", async () => {
+    const agent = await started();
+    const { agent: local, linked } = lab.peers;
+    const ways = [
+      [local, "127.0.0.1"],
+      [local, "::1"],
+      [local, addressOf("agent")],
+      [linked, addressOf("agent")],
+      [linked, address6Of("agent")],
+    ] as const;
+    for (const [peer, host] of ways) {
+      const { names, failures } = await peer.ask({ host, port: 80, count: 60 });
+      expect([host, failures]).toEqual([host, {}]);
+      expect([host, Object.keys(names).toSorted()]).toEqual([host, ["a", "b", "c"]]);
+      // It ended its half before it read anything, and still hears all.
+      expect(await peer.half(host, 80, "after the end")).toMatch(/^[abc]\nafter the end$/);
+    }
+    expect(await figure(agent, "Lost")).toBe(0);
+  });
+
+  it("may be two thousand at once", async () => {
+    const agent = await started();
+    await lab.peers.agent.holdMany("127.0.0.1", 80, 2_000);
+    const { failures } = await lab.peers.agent.ask({ host: "127.0.0.1", port: 80, count: 20 });
+    expect(failures).toEqual({});
+    if (plane === "proxy")
+      expect(await figure(agent, "Open connections")).toBeGreaterThanOrEqual(2_000);
+    expect(await figure(agent, "Lost")).toBe(0);
+    await lab.peers.agent.holdMany("127.0.0.1", 80, 0);
   });
 });
 

@@ -35,6 +35,7 @@ interface Question {
     | "ask"
     | "hold"
     | "holdMany"
+    | "half"
     | "say"
     | "get"
     | "metadata"
@@ -81,6 +82,8 @@ async function answer(question: Question): Promise<unknown> {
       return question.load && load(question.load);
     case "holdMany":
       return holdMany(host, port, question.count ?? 0);
+    case "half":
+      return half(host, port, text);
     case "get":
       return (await fetch(text)).text();
     case "hold": {
@@ -126,6 +129,20 @@ async function holdMany(host: string, port: number, count: number): Promise<void
         }),
     ),
   );
+}
+
+/** Sends this, ends its own half, and gives all that still came until the other half ended; or an error's code. */
+function half(host: string, port: number, sent: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host, allowHalfOpen: true }, () => socket.end(sent));
+    let received = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (chunk: string) => {
+      received += chunk;
+    });
+    socket.on("end", () => resolve(received));
+    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "error"));
+  });
 }
 
 async function until(done: () => boolean): Promise<void> {

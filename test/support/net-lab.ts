@@ -43,6 +43,8 @@ export interface Peer {
   hold(host: string, port: number): Promise<string>;
   /** Holds so many idle connections, and lets go of those it held before. */
   holdMany(host: string, port: number, count: number): Promise<void>;
+  /** Sends this, ends its own half, and gives all that still came; or an error's code. */
+  half(host: string, port: number, text: string): Promise<string>;
   /** The body of what this URL answers. */
   get(url: string): Promise<string>;
   /** Sends over the kept connection, and gives what came back; an error's code where it is broken. */
@@ -174,6 +176,7 @@ async function peerIn(inside: string[], stack: AsyncDisposableStack): Promise<Pe
     ask: (load) => ask("ask", { load }),
     hold: (host, port) => ask("hold", { host, port }),
     holdMany: (host, port, count) => ask("holdMany", { host, port, count }),
+    half: (host, port, text) => ask("half", { host, port, text }),
     get: (url) => ask("get", { text: url }),
     say: (text) => ask("say", { text }),
   };

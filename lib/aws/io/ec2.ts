@@ -234,17 +234,23 @@ function send(
   return promise;
 }
 
-/** Entities are not expanded beyond XML's own five, and nothing of a text is taken for a number. */
+/** Nothing of a text is taken for a number. */
 const parser = new XMLParser({
   parseTagValue: false,
   ignoreAttributes: true,
   isArray: (name) => name === "item",
 });
 
+/** A document that declares entities of its own is refused: EC2 sends none, and they can grow without bounds. */
+function documentIn(xml: string): unknown {
+  if (xml.includes("<!DOCTYPE")) throw new Error("expected no DOCTYPE");
+  return parser.parse(xml);
+}
+
 function parsed<T>(operation: string, schema: z.ZodType<T>, xml: string): T {
   let value: unknown;
   try {
-    value = parser.parse(xml);
+    value = documentIn(xml);
   } catch (error) {
     throw new Unavailable("EC2", `answered ${operation} with no XML`, { cause: causes(error) });
   }
@@ -268,7 +274,7 @@ const TRANSIENT = [
 function refusalOf(operation: string, status: number, body: string): Unavailable | Fatal {
   let read: ReturnType<typeof Refusal.safeParse> | undefined;
   try {
-    read = Refusal.safeParse(parser.parse(body));
+    read = Refusal.safeParse(documentIn(body));
   } catch {
     // An answer of something in between, which speaks no XML.
   }
