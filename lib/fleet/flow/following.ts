@@ -19,6 +19,8 @@ export interface Following {
     why: "left" | "silent",
     base?: (published: Records) => Partial<Base>,
   ): Promise<void>;
+  /** Lets an owner leave that has said so, once nothing of its last word waits, of what was refused either. */
+  letGo(owner: InstanceId, one: Known): void;
   /** This word of it is done with, landed or given up. */
   done(owner: InstanceId, stamp: Stamp): void;
 }
@@ -58,7 +60,12 @@ export function following(
   const landed = (owner: InstanceId, one: Known, stamp: Stamp): void => {
     one.landed = stamp;
     done(owner, stamp);
-    if (one.word.stamp === stamp && one.word.set.leaves) void leave(owner, one, "left");
+    letGo(owner, one);
+  };
+  const letGo: Following["letGo"] = (owner, one) => {
+    const { word, keeper } = one;
+    const isDone = one.landed === word.stamp && keeper.pending() === 0 && !keeper.isSending();
+    if (word.set.leaves && isDone) void leave(owner, one, "left");
   };
   /** Something of its newest set waits for somebody. */
   const isHeldBack = ({ keeper }: Known): boolean =>
@@ -82,6 +89,7 @@ export function following(
 
   return {
     leave,
+    letGo,
     follow,
     done,
     apply(owner, one, word) {

@@ -114,6 +114,7 @@ export function zoneFleet(options: ZoneFleetOptions): ZoneFleet {
       }
     },
     tend() {
+      for (const [owner, one] of known) follows.letGo(owner, one);
       forgetSilent();
       if (!guard.review()) return;
       report({ kind: "resumed" });

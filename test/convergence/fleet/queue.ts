@@ -12,6 +12,8 @@ export interface FaultyQueue {
   /** Waiting, given out, or on their way. */
   size(): number;
   buried(): readonly { readonly body: string; readonly reason: string }[];
+  /** What it said that it had taken, and lost. */
+  lost(): readonly string[];
 }
 
 const VISIBILITY_MS = 60_000;
@@ -24,15 +26,19 @@ export function faultyQueue({
   shuffles,
   befalls,
   unixMs,
+  removed,
 }: {
   readonly clock: Clock & { at(ms: number, act: () => void): void };
   readonly random: Random;
   readonly shuffles: boolean;
   readonly befalls: (kind: WindowKind) => boolean;
   readonly unixMs: () => number;
+  /** A writer has deleted this message. */
+  readonly removed: (message: Given) => void;
 }): FaultyQueue {
   let ids = 0;
   const messages = new Map<string, { readonly given: Given; visibleAtMs: number }>();
+  const lost: string[] = [];
   const buried: { readonly body: string; readonly reason: string }[] = [];
 
   const trip = async <T>(act: () => T): Promise<T> => {
@@ -61,9 +67,13 @@ export function faultyQueue({
   return {
     size: () => messages.size,
     buried: () => buried,
+    lost: () => lost,
     async send(senderId, body) {
       await trip(() => {
-        if (befalls("queue: lost")) return;
+        if (befalls("queue: lost")) {
+          lost.push(body);
+          return;
+        }
         const lateMs = befalls("queue: late by minutes") ? random() * LATE_MS : 0;
         put(senderId, body, clock.now() + lateMs);
         if (befalls("queue: doubled")) put(senderId, body, clock.now() + random() * LATE_MS);
@@ -94,7 +104,11 @@ export function faultyQueue({
       remove: (receipts) =>
         trip(() => {
           if (befalls("queue: deletes lost")) return [];
-          for (const receipt of receipts) messages.delete(receipt);
+          for (const receipt of receipts) {
+            const one = messages.get(receipt);
+            if (one !== undefined) removed(one.given);
+            messages.delete(receipt);
+          }
           return [];
         }),
       hide: (receipts, seconds) =>

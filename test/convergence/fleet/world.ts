@@ -9,7 +9,7 @@ import { doorbell } from "../../../lib/kit/flow/doorbell.ts";
 import { retry } from "../../../lib/kit/flow/retry.ts";
 import { keyOf, type RecordKey, type RecordSet } from "../../../lib/route53/record-set.ts";
 import { formatSetIdentifier } from "../../../lib/route53/set-identifier.ts";
-import { formatMessage } from "../../../lib/sqs/message.ts";
+import { formatMessage, parseMessage } from "../../../lib/sqs/message.ts";
 import { senderOf } from "../../../lib/sqs/sender-id.ts";
 import type { ZoneRecord } from "../../../lib/standins/route53/rules.ts";
 import { instance, ZONE } from "../../support/build.ts";
@@ -18,6 +18,7 @@ import { virtualClock } from "../../support/virtual-clock.ts";
 import { gate } from "../gate.ts";
 import { faultyQueue } from "./queue.ts";
 import { LAST_MS, type Scenario, type Step, type StepKind, type WindowKind } from "./scenario.ts";
+import { sentSets } from "./sets.ts";
 import { faultyZone } from "./zone.ts";
 
 export interface Outcome {
@@ -38,9 +39,15 @@ interface Host {
   readonly number: number;
   readonly owner: InstanceId;
   readonly wants: Map<RecordKey, RecordSet>;
+  /** What it is not sure of, and asks to be left as it is. */
+  readonly keeps: Map<RecordKey, RecordSet>;
   readonly bell: ReturnType<typeof doorbell>;
   sending: Sender | undefined;
-  end: (how: "kill" | "SIGTERM") => void;
+  end: (how: "kill" | "SIGTERM" | "leave" | "leave with its records") => void;
+  /** Its agent was told to end, and none comes after it. */
+  isGone: boolean;
+  /** Nobody may have heard of its end: what stays of it then is for the sweep. */
+  isUnheard: boolean;
   clockBackMs: number;
 }
 
@@ -73,6 +80,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   /** Of each host's records since when it wants them, and whether they were in the zone since. */
   const wanted = new Map<RecordKey, { hasLanded: boolean }>();
   const byHand = new Set<string>();
+  const editedOwners = new Set<InstanceId>();
   const zone = faultyZone({
     clock,
     random,
@@ -95,9 +103,27 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
             violate(`(b) removed while it serves: ${shown(record)}`);
         } else if (want !== undefined) want.hasLanded = true;
       }
+      for (const { owner } of hosts) {
+        const its = zone.records().filter((one) => one.setIdentifier?.includes(owner));
+        sets.holds(owner, new Set(its.map(({ setIdentifier = "" }) => setIdentifier.slice(-32))));
+      }
     },
   });
-  const queue = faultyQueue({ clock, random, shuffles: scenario.shuffles, befalls, unixMs });
+  const sets = sentSets();
+  /** A zone changed by hand, or one that refuses for no reason, need not hold what was asked for. */
+  const isAsAsked = !scenario.steps.some(({ kind }) => kind.startsWith("by hand"));
+  const queue = faultyQueue({
+    ...{ clock, random, befalls, unixMs },
+    shuffles: scenario.shuffles,
+    removed({ body, senderId: id }) {
+      const host = hosts.find((one) => senderId(one) === id);
+      if (host === undefined || !isAsAsked || held.has("route 53: refused in unknown words"))
+        return;
+      if (!sets.mayGo(host.owner, body, clock.now())) {
+        violate(`(e) deleted before it was in the zone: ${body.slice(0, 200)}`);
+      }
+    },
+  });
   let tasks = 0;
   const recordOf = (owner: InstanceId): RecordSet => {
     tasks += 1;
@@ -117,9 +143,12 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     number,
     owner: instance(number + 1),
     wants: new Map(),
+    keeps: new Map(),
     bell: doorbell(),
     sending: undefined,
     end: () => {},
+    isGone: false,
+    isUnheard: false,
     clockBackMs: 0,
   }));
   const foreign: readonly ZoneRecord[] = [
@@ -143,6 +172,26 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     tell(() => `host ${host.number} stops ${key.slice(-4)}`);
     host.bell.ring();
   };
+  /** Of a host whose agent has left for good nothing is told any more. */
+  const later = (host: Host, ms: number, act: () => void): void =>
+    clock.at(clock.now() + ms, () => {
+      if (!host.isGone) act();
+    });
+  /** For a moment the host can't say whether the task is there. */
+  const doubts = (host: Host, key: RecordKey | undefined, isThere: () => boolean): void => {
+    const record = key === undefined ? undefined : host.wants.get(key);
+    if (key === undefined || record === undefined) return;
+    host.wants.delete(key);
+    host.keeps.set(key, record);
+    host.bell.ring();
+    later(host, 300, () => {
+      if (!host.keeps.delete(key)) return;
+      if (isThere()) host.wants.set(key, record);
+      else wanted.delete(key);
+      tell(() => `host ${host.number} is sure of ${key.slice(-4)}`);
+      host.bell.ring();
+    });
+  };
   const senderId = (host: Host): string => `AROAHOSTS:i-${host.owner.slice(-17)}`;
 
   const startAgent = (host: Host): void => {
@@ -151,6 +200,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     const over = (): void => {
       if (isOver) return;
       isOver = true;
+      if (host.isGone) return;
       clock.at(clock.now() + RESTART_MS * (0.1 + random()), () => startAgent(host));
     };
     const through = gate(over);
@@ -160,9 +210,13 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     };
     const sending = sender({
       desired: () => new Map(host.wants),
-      kept: () => new Set(),
+      kept: () => new Set(host.keeps.keys()),
       bell: host.bell,
-      send: (body) => through.call(() => queue.send(senderId(host), body)),
+      send: (body) =>
+        through.call(() => {
+          sets.sent(host.owner, body, clock.now());
+          return queue.send(senderId(host), body);
+        }),
       zone: { id: "Z1", name: ZONE, isNamed: true },
       owner: host.owner,
       cluster: "prod",
@@ -182,11 +236,23 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
       if (how === "kill") {
         through.close();
         over();
-      } else ends.abort();
+        return;
+      }
+      if (how !== "SIGTERM") {
+        host.isGone = true;
+        for (const [one, record] of host.keeps) host.wants.set(one, record);
+        host.keeps.clear();
+        isToRemove = how === "leave with its records";
+      }
+      ends.abort();
     };
+    let isToRemove = false;
     sending
       .run(ends.signal)
-      .then(() => sending.leave(false, 5_000))
+      .then(() => {
+        if (isToRemove) for (const key of [...host.wants.keys()]) stops(host, key);
+        return sending.leave(isToRemove, host.isGone ? BOUND_MS : 5_000);
+      })
       .then(over, (error: unknown) => violate(`(d) an agent failed: ${String(error)}`));
   };
 
@@ -215,7 +281,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
       stop: () => ends.abort(),
     };
     lives.push(life);
-    void fleetWriter<number>({
+    void fleetWriter<string>({
       writer: name,
       zones: [
         {
@@ -252,6 +318,10 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
         if (["asked", "received", "took"].includes(told.kind)) return;
         tell(() => `writer ${name.slice(0, 4)}: ${JSON.stringify(told).slice(0, 160)}`);
         held.add(`writer: ${told.kind}`);
+        if (told.kind === "doubtful") {
+          const host = hosts.find((one) => one.owner === told.owner);
+          if (host?.isGone === true) host.isUnheard = true;
+        }
       },
     })
       .run(ends.signal)
@@ -294,7 +364,7 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   };
   const act = ({ kind, who }: Step): void => {
     const host = hosts[who % hosts.length];
-    if (host === undefined) return;
+    if (host === undefined || (host.isGone && /^(task|host|agent):/.test(kind))) return;
     const keys = [...host.wants.keys()];
     const key = keys[who % Math.max(1, keys.length)];
     const life = lives[who % Math.max(1, lives.length)];
@@ -303,6 +373,8 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
     const edit = (action: "DELETE" | "UPSERT"): void => {
       const record = zone.records().filter((one) => one.setIdentifier?.includes(host.owner))[0];
       if (record === undefined) return;
+      // What somebody else has made of the records of a host that is gone, nobody will put right.
+      editedOwners.add(host.owner);
       byHand.add(`${record.name.slice(0, -1)} A ${record.setIdentifier}`);
       zone.edit([
         { action, record: action === "UPSERT" ? { ...record, values: ["192.0.2.9"] } : record },
@@ -313,13 +385,22 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
       "task: stops": () => stops(host, key),
       "task: replaced"() {
         starts(host);
-        clock.at(clock.now() + 2_000, () => stops(host, key));
+        later(host, 2_000, () => stops(host, key));
       },
+      "task: starts, and stops at once"() {
+        starts(host);
+        const [started] = [...host.wants.keys()].slice(-1);
+        later(host, 120 + (who % 8) * 60, () => stops(host, started));
+      },
+      "task: unsure, then as before": () => doubts(host, key, () => true),
+      "task: unsure, then gone": () => doubts(host, key, () => false),
       "host: loses all tasks"() {
         for (const one of keys) stops(host, one);
       },
       "agent: killed": () => host.end("kill"),
       "agent: SIGTERM": () => host.end("SIGTERM"),
+      "agent: leaves for good": () => host.end("leave"),
+      "agent: leaves for good, with its records": () => host.end("leave with its records"),
       "agent: comes back with its clock set back"() {
         host.clockBackMs = host.clockBackMs === 0 ? 3_600_000 : 0;
         host.end("kill");
@@ -360,15 +441,27 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
   return { violations, held, story };
 
   function settled(): void {
+    for (const host of hosts.filter(({ isGone }) => isGone)) {
+      const said = queue.lost().map((body) => parseMessage(body));
+      host.isUnheard ||= editedOwners.has(host.owner);
+      host.isUnheard ||= said.some(
+        (one) => one.ok && one.message.leaves && one.message.owner === host.owner,
+      );
+    }
+    const heard = hosts.filter(({ isUnheard }) => !isUnheard);
+    const unheard = hosts.filter(({ isUnheard }) => isUnheard);
     const must = [
       ...foreign.map(shown),
-      ...hosts.flatMap(({ wants }) =>
+      ...heard.flatMap(({ wants }) =>
         [...wants.values()].map((one) => shown({ ...one, name: `${one.name}.` })),
       ),
     ].toSorted();
     const is = zone
       .records()
       .filter(({ type }) => type === "A")
+      .filter(
+        ({ setIdentifier = "" }) => !unheard.some(({ owner }) => setIdentifier.includes(owner)),
+      )
       .map(shown)
       .toSorted();
     for (const one of must.filter((each) => !is.includes(each))) violate(`(c) missing ${one}`);

@@ -16,12 +16,15 @@ import { ZONE } from "../../support/build.ts";
 import type { WindowKind } from "./scenario.ts";
 
 export interface FaultyZone {
-  writer(who: string): WriterZone<number>;
+  writer(who: string): WriterZone<string>;
   edit(changes: readonly ChangeInput[]): boolean;
   records(): readonly ZoneRecord[];
   /** Requests with changes besides the fence. */
   changing(): number;
 }
+
+const placeOf = ({ name, type, setIdentifier = "" }: ZoneRecord): string =>
+  `${name} ${type} ${setIdentifier}`;
 
 const PAGE = 4;
 const BUSY_MS = 20;
@@ -125,14 +128,17 @@ export function faultyZone({
           const size = here.filter(({ type }) => type === "A").length;
           return { name, own: ours(whose, here), types: new Map([["A", { size }]]), instances: [] };
         }),
-      page: (from = 0) =>
+      page: (from = "") =>
         read(() => {
-          const all = recordsOf(state);
-          const next = from + PAGE < all.length && { next: from + PAGE };
+          // From a record on, not from a number: what comes or goes before it moves nothing.
+          const all = recordsOf(state)
+            .toSorted((one, other) => (placeOf(one) < placeOf(other) ? -1 : 1))
+            .filter((one) => placeOf(one) >= from);
+          const next = all[PAGE];
           return {
-            own: ours("any instance", all.slice(from, from + PAGE)),
+            own: ours("any instance", all.slice(0, PAGE)),
             instances: [],
-            ...next,
+            ...(next !== undefined && { next: placeOf(next) }),
           };
         }),
     }),

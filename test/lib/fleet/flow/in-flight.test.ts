@@ -78,6 +78,29 @@ describe("a word that comes while the owner's request is under way", () => {
   });
 });
 
+describe("a last word that Route 53 refuses", () => {
+  it("is not the last that is done: its owner leaves only when all of it is in the zone", async () => {
+    const one = record(1);
+    const { fleet, clock, requests, word, kinds } = fleetWithSlowZone({ found: [one] });
+    fleet.take(word([], { drain: true, leaves: true }));
+    await settle();
+    await requests[0]?.refuse("[nobody knows these words]");
+    await clock.advance(10_000);
+    fleet.tend();
+    expect(kinds()).not.toContain("left");
+    expect(fleet.done(owner.instance)).toBeDefined();
+    await clock.advance(300_000);
+    expect(requests[1]?.changes).toEqual([del(one)]);
+    await requests[1]?.accept();
+    await clock.advance(1_000);
+    fleet.tend();
+    await settle();
+    expect(kinds()).toContain("left");
+    expect(fleet.size()).toBe(0);
+    await fleet.close();
+  });
+});
+
 describe("a word that takes most records away", () => {
   const all = [1, 2, 3, 4].map((n) => record(n));
 
