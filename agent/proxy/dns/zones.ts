@@ -1,4 +1,4 @@
-import { causes } from "../../../lib/kit/failure.ts";
+import { causes, Unavailable } from "../../../lib/kit/failure.ts";
 import { doorbell } from "../../../lib/kit/flow/doorbell.ts";
 import type { WriterReport } from "../../../lib/route53/flow/zone-writer.ts";
 import type { JournalFile } from "../../../lib/route53/io/journal-file.ts";
@@ -25,6 +25,10 @@ const ZONES_AGAIN_MS = 300_000;
 const AWAY_MS = 30_000;
 const CHALLENGE_LIMIT_MS = 120_000;
 const CHALLENGE_LOOK_MS = 100;
+/** All hosts of an account share five requests a second; a change takes seconds to reach every name server. */
+const IN_SYNC_LOOK_MS = 2_000;
+/** Within 60 s (Route 53 FAQ), where its answer was lost and with it the change's id. */
+const USUALLY_IN_SYNC_MS = 60_000;
 
 export interface DnsEdges {
   readonly zones: () => Promise<readonly ZoneFacts[]>;
@@ -50,7 +54,7 @@ export interface DnsStanding {
 export interface Dns {
   /** The names that this host is to have a record of. */
   want(names: ReadonlySet<string>): void;
-  /** A challenge's value in DNS, or its end; resolves once Route 53 has taken it. Rejects where the name has no zone. */
+  /** A challenge's value in DNS, or its end; resolves once all name servers have it. Rejects where the name has no zone. */
   challenge(name: string, value: string, isThere: boolean): Promise<void>;
   run(stop: AbortSignal): Promise<void>;
   standing(): DnsStanding;
@@ -117,7 +121,7 @@ export function dns(config: Pick<ProxyConfig, "ttl" | "weight">, options: Option
       if (isThere) challenges.set(name, record);
       else challenges.delete(name);
       bell.ring();
-      if (isThere) await untilHeld(record, works, clock);
+      if (isThere) await untilAnswered(record, works, clock);
     },
     async run(stop) {
       let isFirst = true;
@@ -143,18 +147,41 @@ export function dns(config: Pick<ProxyConfig, "ttl" | "weight">, options: Option
   };
 }
 
-/** Until Route 53 has taken the record. Rejects where it won't, or has not within two minutes. */
-async function untilHeld(
+/** Until all of Route 53's name servers answer with the record. Rejects where they won't, or have not in time. */
+async function untilAnswered(
   record: RecordSet,
   works: ReturnType<typeof zoneWorks>,
   clock: Surroundings["clock"],
 ): Promise<void> {
   const untilMs = clock.now() + CHALLENGE_LIMIT_MS;
-  while (!works.holds(record)) {
+  for (let work = works.holding(record); ; work = works.holding(record)) {
+    if (work !== undefined) return untilInSync(work, record, untilMs, clock);
     const problem = works.standing().problems.get(record.name);
     if (problem !== undefined) throw new Error(`${record.name}: ${problem}`);
     if (clock.now() > untilMs) throw new Error(`Route 53 has not taken ${record.name}`);
     await clock.sleep(CHALLENGE_LOOK_MS);
+  }
+}
+
+/** An authority that asks too early finds the record before, and the order has failed. */
+async function untilInSync(
+  { open, changeOf }: Pick<ZoneWork, "open" | "changeOf">,
+  record: RecordSet,
+  untilMs: number,
+  clock: Surroundings["clock"],
+): Promise<void> {
+  const change = changeOf(keyOf(record));
+  if (change === undefined) return clock.sleep(USUALLY_IN_SYNC_MS);
+  for (;;) {
+    const isInSync = await open.isInSync(change).catch((error: unknown) => {
+      if (!(error instanceof Unavailable)) throw error;
+      return false;
+    });
+    if (isInSync) return;
+    if (clock.now() > untilMs) {
+      throw new Error(`not all of Route 53's name servers have ${record.name} after two minutes`);
+    }
+    await clock.sleep(IN_SYNC_LOOK_MS);
   }
 }
 
@@ -228,8 +255,8 @@ function zoneWorks(
     ring(): void {
       for (const { bell } of works.values()) bell.ring();
     },
-    holds: (record: RecordSet): boolean =>
-      [...works.values()].some(({ writer }) => {
+    holding: (record: RecordSet): ZoneWork | undefined =>
+      [...works.values()].find(({ writer }) => {
         const held = writer.standing().published.get(keyOf(record));
         return held?.certain === true && held.record.values.join() === record.values.join();
       }),

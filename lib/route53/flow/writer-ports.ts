@@ -9,7 +9,7 @@ import type { GroupReport } from "./group-memory.ts";
 
 /** How a batch was received. A refused batch changed nothing, unless an earlier try of it may have. */
 export type Submission =
-  | { readonly kind: "accepted" }
+  | { readonly kind: "accepted"; readonly changeId?: string }
   | { readonly kind: "refused"; readonly message: string; readonly mayHaveLanded?: boolean };
 
 /** A piece of the whole zone: the owner's records in it, and where the next one begins. */

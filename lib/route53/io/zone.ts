@@ -1,6 +1,7 @@
 import {
   type Change as ApiChange,
   ChangeResourceRecordSetsCommand,
+  GetChangeCommand,
   GetHostedZoneCommand,
   ListResourceRecordSetsCommand,
   type ListResourceRecordSetsCommandOutput,
@@ -41,7 +42,7 @@ export type { ZoneCursor } from "./zone-records.ts";
 export interface HostedZone {
   /** The zone's name, in lower case, without the trailing dot, and how many record sets it holds. */
   facts(): Promise<{ readonly name: string; readonly size: number }>;
-  /** The owner's view of the zone, once its name is known; for "any instance" that of all agents together. */
+  /** The owner's view of the zone, once its name is known; for "any instance" that of all agents together, and for "any host" that of all proxies besides. */
   as(owner: Whose, zoneName: string): OwnedZone;
   close(): void;
 }
@@ -56,6 +57,8 @@ export interface OpenZone extends HostedZone {
   ): Promise<{ readonly records: readonly AnyRecord[]; readonly next?: ZoneCursor }>;
   /** The text of the TXT record of this name, without quotation marks; undefined where there is none: one request. */
   text(name: string): Promise<string | undefined>;
+  /** Whether all of Route 53's name servers answer with an accepted change (status INSYNC): one request. */
+  isInSync(changeId: string): Promise<boolean>;
   /** Where the AWS SDK found credentials, in its own words; never what they are. Rejects when it found none. */
   credentialsSource(): Promise<string>;
 }
@@ -79,7 +82,10 @@ export interface OwnedZone {
   submit(
     batch: readonly Change[],
     text?: TextMove,
-  ): Promise<{ kind: "accepted" } | { kind: "refused"; message: string; mayHaveLanded?: boolean }>;
+  ): Promise<
+    | { kind: "accepted"; changeId?: string }
+    | { kind: "refused"; message: string; mayHaveLanded?: boolean }
+  >;
 }
 
 /** Hears what goes over the wire. */
@@ -156,6 +162,7 @@ export function hostedZone({
       }
       return anyRecord(record).values.map(unquoted).join(" ");
     },
+    isInSync: requests.isInSync,
     close: () => client.destroy(),
   };
 }
@@ -211,6 +218,15 @@ function zoneRequests(client: Route53Client, zoneId: string, limitMs: number) {
         isPrivate: zone.Config?.PrivateZone === true,
       };
     },
+    async isInSync(changeId: string): Promise<boolean> {
+      const command = new GetChangeCommand({ Id: changeId });
+      const output = await inTime(limitMs, (limit) => client.send(command, limit)).catch(
+        (error: unknown) => {
+          throw failure("GetChange", zoneId, error);
+        },
+      );
+      return output.ChangeInfo?.Status === "INSYNC";
+    },
     /** Like `OwnedZone.submit`, in Route 53's own terms. */
     async change(changes: readonly ApiChange[]): ReturnType<OwnedZone["submit"]> {
       const operation = "ChangeResourceRecordSets";
@@ -224,7 +240,7 @@ function zoneRequests(client: Route53Client, zoneId: string, limitMs: number) {
         if (output.ChangeInfo?.Id === undefined) {
           throw unavailable(operation, { cause: foreignAnswer(output) });
         }
-        return { kind: "accepted" };
+        return { kind: "accepted", changeId: output.ChangeInfo.Id };
       } catch (error) {
         const message = refusal(error);
         if (message === undefined) throw failure(operation, zoneId, error);
