@@ -136,6 +136,7 @@ export async function doctor(
       change ?? notChecked("change", "zone"),
       zoneChecks.negativeTtl(listed),
       zoneChecks.fullNames(listed),
+      zoneChecks.proxyRecords(listed, name, found?.owner.instance),
       zoneChecks.resolving(name, isPrivate, resolver.servers, answered, listed),
     ];
   }

@@ -1,6 +1,6 @@
 import { everyCluster, readFleet } from "../../lib/discovery/flow/fleet.ts";
 import { changedMeanwhile, lookTwice } from "../../lib/discovery/flow/look-twice.ts";
-import type { Judged } from "../../lib/discovery/sweep.ts";
+import { authorOf, type Judged } from "../../lib/discovery/sweep.ts";
 import { clusterName } from "../../lib/ecs/fleet.ts";
 import { type EcsControl, ecsControl } from "../../lib/ecs/io/control.ts";
 import { causes, Fatal } from "../../lib/kit/failure.ts";
@@ -17,7 +17,6 @@ import {
 import type { ForeignRecord } from "../../lib/route53/own-record.ts";
 import type { Change } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../../lib/route53/record-set.ts";
-import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import { everyPage } from "../host/every-page.ts";
 import { insistOn } from "../host/insist.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -58,7 +57,7 @@ export async function sweep(
   const insist = insistOn(config, { stop, clock, random, log });
 
   const { name: zoneName } = await insist(() => edges.zone.facts());
-  const zone = edges.zone.as("any instance", zoneName);
+  const zone = edges.zone.as("any host", zoneName);
   const fleetReader = { ecs: edges.ecs, insist };
   const clusters = config.clusters ?? (await everyCluster(fleetReader));
 
@@ -131,7 +130,7 @@ export async function sweep(
       patienceMs,
       refusedRetryMs: Number.POSITIVE_INFINITY,
       auditMs: 0,
-      hosts: new Set(all.map(({ record }) => instanceOf(record))).size,
+      hosts: new Set(all.map(({ record }) => authorOf(record)?.instance)).size,
       report,
     });
     const ended = await writer.flush(stop.signal).then(
@@ -193,8 +192,6 @@ const doubt = ({ record }: Judged, reason: "refused" | "unfinished", detail: str
   record,
   fate: { kind: "unsure", reason, detail },
 });
-
-const instanceOf = ({ setIdentifier }: RecordSet) => parseSetIdentifier(setIdentifier)?.instance;
 
 /** Each as one sentence that says what to do. */
 function problemsOf({ clusters, unsure, refused }: SweepReport): readonly string[] {
