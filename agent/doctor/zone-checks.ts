@@ -74,7 +74,7 @@ export function proxyRecords(
   if (all.length === 0) return ok("proxy", "no proxy has records here");
   const hosts = new Set(all.map(({ host }) => host));
   const here = all.filter(({ host }) => instanceOf(host) === instance).length;
-  const what = `${all.length} record sets of the proxies of ${hosts.size} hosts, ${here} of this host's`;
+  const what = `record sets of proxies: ${all.length}, of which this host's: ${here}; hosts: ${hosts.size}`;
   const agents = new Set(
     listed.records
       .filter(({ setIdentifier = "" }) => parseSetIdentifier(setIdentifier) !== undefined)

@@ -276,7 +276,7 @@ describe("proxy", () => {
       "two hosts'",
       [www(HOST), www("i-0123456789abcdef0")],
       "ok",
-      "2 record sets of the proxies of 2 hosts, 1 of this host's",
+      "record sets of proxies: 2, of which this host's: 1; hosts: 2",
     ],
     ["one beside discover's", [www(HOST), ofAgent], "warn", `beside them: www.${ZONE} A`],
   ])("%s", (_, records, verdict, what) => {

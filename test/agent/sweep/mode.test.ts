@@ -62,7 +62,7 @@ it.concurrent("deletes what the proxies of dead hosts left, and nobody else's", 
     name: `_acme-challenge.www.${ZONE}.`,
     type: "TXT",
     values: ['"x"'],
-    multivalue: true,
+    multiValueAnswer: true,
   };
   const { weight: _, ...withoutWeight } = proxied(instance(0), challenge);
   const dead = [
