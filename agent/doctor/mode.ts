@@ -89,6 +89,7 @@ export async function doctor(config: DoctorConfig, surroundings: Surroundings): 
       change ?? notChecked("change", "zone"),
       zoneChecks.negativeTtl(listed),
       zoneChecks.fullNames(listed),
+      zoneChecks.proxyRecords(listed, name, found?.owner.instance),
       zoneChecks.resolving(name, isPrivate, resolver.servers, answered, listed),
     ];
   }

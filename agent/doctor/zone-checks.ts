@@ -1,7 +1,11 @@
+import type { InstanceId } from "../../lib/ecs/arn.ts";
 import type { DnsResolver, SoaAnswer } from "../../lib/net/io/dns.ts";
 import { GROUP_LIMIT, GROUP_WARNING } from "../../lib/route53/group.ts";
 import { groupSizes } from "../../lib/route53/neighbours.ts";
+import { instanceOf } from "../../lib/route53/proxy-identifier.ts";
+import { proxyRecordsAmong } from "../../lib/route53/proxy-record.ts";
 import type { AnyRecord } from "../../lib/route53/record-set.ts";
+import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import { type Finding, fail, notChecked, type Outcome, ok, warn } from "./finding.ts";
 
 /** What was read of the zone's record sets, from its beginning on. */
@@ -56,6 +60,34 @@ export function fullNames(listed: Listed | undefined): Finding {
     "full-names",
     `of at most ${GROUP_LIMIT}: ${shown.join(", ")}${full.length > 5 ? ", and more" : ""}${scope}`,
     "give the services more than one name, or run fewer tasks of each; Route 53 refuses a name's next record set at 100",
+  );
+}
+
+/** What the proxies of all hosts have in the zone, and the names that agents write, too: such a name leads to both. */
+export function proxyRecords(
+  listed: Listed | undefined,
+  zoneName: string | undefined,
+  instance: InstanceId | undefined,
+): Finding {
+  if (listed === undefined || zoneName === undefined) return notChecked("proxy", "read");
+  const all = proxyRecordsAmong(listed.records, zoneName);
+  if (all.length === 0) return ok("proxy", "no proxy has records here");
+  const hosts = new Set(all.map(({ host }) => host));
+  const here = all.filter(({ host }) => instanceOf(host) === instance).length;
+  const what = `record sets of proxies: ${all.length}, of which this host's: ${here}; hosts: ${hosts.size}`;
+  const agents = new Set(
+    listed.records
+      .filter(({ setIdentifier = "" }) => parseSetIdentifier(setIdentifier) !== undefined)
+      .map(({ name, type }) => `${name} ${type}`),
+  );
+  const shared = [...new Set(all.map(({ record }) => `${record.name} ${record.type}`))].filter(
+    (key) => agents.has(key),
+  );
+  if (shared.length === 0) return ok("proxy", what);
+  return warn(
+    "proxy",
+    `${what}; with records of discover beside them: ${shared.slice(0, 5).join(", ")}${shared.length > 5 ? ", and more" : ""}`,
+    "clients of such a name reach either a container or a proxy: give the service another name, in proxy.host or in discover's label",
   );
 }
 

@@ -5,6 +5,8 @@ import { workQueue } from "../../lib/kit/flow/work-queue.ts";
 import { neighbours } from "../../lib/route53/neighbours.ts";
 import { ownRecord } from "../../lib/route53/own-record.ts";
 import { plan as changesOf, type Published } from "../../lib/route53/plan.ts";
+import { instanceOf } from "../../lib/route53/proxy-identifier.ts";
+import { proxyRecordsAmong } from "../../lib/route53/proxy-record.ts";
 import { keyOf, type RecordKey } from "../../lib/route53/record-set.ts";
 import { print, printJson } from "../cli/terminal.ts";
 import { containersOf } from "../host/container-looks.ts";
@@ -86,6 +88,9 @@ export async function plan(
     differences: differencesOf({ published, desired: wanted, kept, seen, beside }),
     right: rightOnes(published, wanted, kept),
     left: leftOf(seen),
+    proxied: proxyRecordsAmong(all, zoneName).filter(
+      ({ host }) => instanceOf(host) === owner.instance,
+    ).length,
     ...(doubtful !== undefined && { refusal: doubtful.holding }),
   };
   await (config.json ? printJson(report) : print(textOf(report)));

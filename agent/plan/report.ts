@@ -46,6 +46,8 @@ export interface PlanReport {
   /** How many of this host's records stay as they are. */
   readonly right: number;
   readonly left: readonly Left[];
+  /** How many record sets this host's proxy has in the zone: discover leaves them alone. */
+  readonly proxied: number;
   /** Which deletes discover would hold back at first, and why. */
   readonly refusal?: string;
 }

@@ -23,6 +23,13 @@ export function textOf(report: PlanReport): readonly string[] {
     ...block(refusal === undefined ? [] : [line({ text: refusal, style: "red" })]),
     "",
     line(sum(report)),
+    ...(report.proxied === 0
+      ? []
+      : [
+          line(
+            `This host's proxy has ${count(report.proxied, "record")} here, and keeps them itself.`,
+          ),
+        ]),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import * as z from "zod";
-import { nameProblem } from "../../lib/web/host-name.ts";
+import { nameProblem } from "../../lib/net/host-name.ts";
 import { sizeOf } from "../../lib/web/options.ts";
 import { portRanges } from "../../lib/web/ports.ts";
 import { commonFlags } from "../cli/common-flags.ts";

@@ -1,5 +1,5 @@
 import { changedMeanwhile } from "../../lib/discovery/flow/look-twice.ts";
-import type { Judged } from "../../lib/discovery/sweep.ts";
+import { authorOf, type Judged } from "../../lib/discovery/sweep.ts";
 import { doorbell } from "../../lib/kit/flow/doorbell.ts";
 import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
 import { type WriterReport, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
@@ -7,7 +7,6 @@ import type { Group } from "../../lib/route53/group.ts";
 import type { OwnedZone, ZoneCursor } from "../../lib/route53/io/zone.ts";
 import type { Change } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../../lib/route53/record-set.ts";
-import { parseSetIdentifier } from "../../lib/route53/set-identifier.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 
 /** Deletes the dead, and nothing else: exactly as they were read. Comes back with what became of all, whatever failed. */
@@ -50,7 +49,7 @@ export async function removeDead(
     patienceMs,
     refusedRetryMs: Number.POSITIVE_INFINITY,
     auditMs: 0,
-    hosts: new Set(all.map(({ record }) => instanceOf(record))).size,
+    hosts: new Set(all.map(({ record }) => authorOf(record)?.instance)).size,
     report,
   });
   const ended = await writer.flush(stop.signal).then(
@@ -122,4 +121,3 @@ const doubt = ({ record }: Judged, reason: "refused" | "unfinished", detail: str
   fate: { kind: "unsure", reason, detail },
 });
 
-const instanceOf = ({ setIdentifier }: RecordSet) => parseSetIdentifier(setIdentifier)?.instance;

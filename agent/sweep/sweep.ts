@@ -47,7 +47,7 @@ export async function sweep(
   const retry = retrying(config, { stop, clock, random, log });
 
   const { name: zoneName } = await retry(() => edges.zone.facts());
-  const zone = edges.zone.as("any instance", zoneName);
+  const zone = edges.zone.as("any host", zoneName);
   const fleetReader = { ecs: edges.ecs, retry };
   const clusters = config.clusters ?? (await everyCluster(fleetReader));
 

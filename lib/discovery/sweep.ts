@@ -1,3 +1,4 @@
+import type { InstanceId } from "../ecs/arn.ts";
 import {
   type Fleet,
   type InstanceState,
@@ -5,6 +6,7 @@ import {
   type ReadCluster,
   type UnreadCluster,
 } from "../ecs/fleet.ts";
+import { instanceOf, parseProxyIdentifier } from "../route53/proxy-identifier.ts";
 import type { RecordSet } from "../route53/record-set.ts";
 import { type Ownership, parseSetIdentifier } from "../route53/set-identifier.ts";
 
@@ -30,6 +32,8 @@ type KeptReason =
   | "agent-disconnected"
   /** A container outside of ECS, on a container instance that is there: ECS can't say whether it runs. */
   | "not-a-task"
+  /** A proxy's, whose container instance is there: what it serves, only that host knows. */
+  | "host-there"
   /** It was another one, or gone, when it was looked at again. */
   | "changed-meanwhile";
 
@@ -42,6 +46,8 @@ type UnsureReason =
   | "no-cluster"
   /** No cluster knows its instance, nor its task: it may belong to another account or region. */
   | "unknown-instance"
+  /** A proxy's, whose host is no container instance: ECS can say nothing of it. */
+  | "not-in-ecs"
   /** ECS knows no such task on an instance whose agent is away or which drains: it may have lost sight of it. */
   | "instance-unsteady"
   /** It looks like an agent's, and this version's agents write no such records. */
@@ -73,7 +79,8 @@ type UnknownInstances = (typeof unknownInstancesChoices)[number];
  * |--------------------------------------------------------------|------------------------------------|
  * | task listed as running, in any cluster                       | kept                               |
  * | instance INACTIVE in a cluster                               | dead: instance-inactive            |
- * | instance there, container outside of ECS                     | kept                               |
+ * | instance there, container outside of ECS, or a proxy's       | kept                               |
+ * | a proxy's, of a host that is no container instance           | unsure: not-in-ecs                 |
  * | instance there, task STOPPED or DELETED                      | dead: task-stopped                 |
  * | instance there, task in any other state                      | kept                               |
  * | instance there but drains or without its agent, task MISSING | unsure                             |
@@ -99,27 +106,42 @@ export const judgeRecords = (
   rules: SweepRules,
 ): readonly Judged[] =>
   records.map((record) => {
-    const ownership = parseSetIdentifier(record.setIdentifier);
+    const author = authorOf(record);
+    if (author !== undefined) return { record, fate: fateOf(author, fleet, rules) };
+    const host = parseProxyIdentifier(record.setIdentifier);
     return {
       record,
       fate:
-        ownership === undefined
+        host === undefined
           ? unsure("other-format", "its set identifier is none of this version")
-          : fateOf(ownership, fleet, rules),
+          : unsure(
+              "not-in-ecs",
+              `its host ${host} is no container instance, so ECS knows nothing of it`,
+            ),
     };
   });
 
-function fateOf(ownership: Ownership, fleet: Fleet, rules: SweepRules): Fate {
-  const { instance, task } = ownership;
+/** Who wrote a record, as far as ECS can know: of a proxy's the container instance alone. */
+export type Author = { readonly instance: InstanceId } & Partial<Ownership>;
+
+/** Undefined where ECS knows nothing of the author. */
+export function authorOf({ setIdentifier }: Pick<RecordSet, "setIdentifier">): Author | undefined {
+  const host = parseProxyIdentifier(setIdentifier);
+  const instance = host === undefined ? undefined : instanceOf(host);
+  return parseSetIdentifier(setIdentifier) ?? (instance === undefined ? undefined : { instance });
+}
+
+function fateOf(author: Author, fleet: Fleet, rules: SweepRules): Fate {
+  const { instance } = author;
   const read = fleet.filter((cluster) => cluster.kind === "read");
-  const home = homeOf(ownership, read);
-  const where = read.find(({ running }) => running.has(task));
-  if (where !== undefined && !isOutsideOfEcs(ownership)) {
+  const home = homeOf(author, read);
+  const where = hasTask(author) ? read.find(({ running }) => running.has(author.task)) : undefined;
+  if (where !== undefined) {
     return home === undefined
       ? kept("task-runs", `cluster ${where.name} lists its task`)
       : there(home, "task-runs", `runs in cluster ${where.name}`);
   }
-  if (home === undefined) return withoutInstance(ownership, fleet, read, rules);
+  if (home === undefined) return withoutInstance(author, fleet, read, rules);
   const { cluster, state } = home;
   if (state.status === "INACTIVE") {
     return dead(
@@ -127,10 +149,12 @@ function fateOf(ownership: Ownership, fleet: Fleet, rules: SweepRules): Fate {
       `container instance ${instance} is INACTIVE in cluster ${cluster.name}`,
     );
   }
-  if (isOutsideOfEcs(ownership)) {
-    return there(home, "not-a-task", "its container is no task's, its container instance is there");
+  if (author.task === undefined) {
+    return there(home, "host-there", "of a proxy, whose container instance is there");
   }
-  return fateOfTask(ownership, home);
+  return hasTask(author)
+    ? fateOfTask(author, home)
+    : there(home, "not-a-task", "its container is no task's, its container instance is there");
 }
 
 interface Home {
@@ -139,7 +163,7 @@ interface Home {
 }
 
 /** The cluster in which the container instance lives, or, where there is none, lived. */
-function homeOf({ instance }: Ownership, read: readonly ReadCluster[]): Home | undefined {
+function homeOf({ instance }: Author, read: readonly ReadCluster[]): Home | undefined {
   const homes = read.flatMap((cluster) => {
     const state = cluster.instances.get(instance);
     return state?.kind === "found" ? [{ cluster, state }] : [];
@@ -147,7 +171,7 @@ function homeOf({ instance }: Ownership, read: readonly ReadCluster[]): Home | u
   return homes.find(({ state }) => state.status !== "INACTIVE") ?? homes[0];
 }
 
-function fateOfTask({ task }: Ownership, home: Home): Fate {
+function fateOfTask({ task }: WithTask, home: Home): Fate {
   const { cluster, state } = home;
   const answer = cluster.tasks.get(task);
   if (answer === undefined) {
@@ -171,12 +195,12 @@ function fateOfTask({ task }: Ownership, home: Home): Fate {
 }
 
 function withoutInstance(
-  ownership: Ownership,
+  author: Author,
   fleet: Fleet,
   read: readonly ReadCluster[],
   { emptyClusters, unknownInstances }: SweepRules,
 ): Fate {
-  const { instance, task } = ownership;
+  const { instance } = author;
   const named = (clusters: readonly { readonly name: string }[]) =>
     clusters.map(({ name }) => name).join(", ");
   if (fleet.length === 0) return unsure("no-cluster", "there is no cluster to ask");
@@ -204,13 +228,8 @@ function withoutInstance(
       `may have lived in a cluster that answers with nothing at all: ${named(empty)} (--emptyClusters, if that is right)`,
     );
   }
-  const proof = read.find(({ tasks }) => tasks.get(task)?.kind === "found");
-  const answer = proof?.tasks.get(task);
-  if (proof !== undefined && answer?.kind === "found" && !isOutsideOfEcs(ownership)) {
-    return answer.status === "STOPPED" || answer.status === "DELETED"
-      ? dead("task-stopped", `task ${task} is ${answer.status} in cluster ${proof.name}`)
-      : kept("task-not-stopped", `task ${task} is ${answer.status} in cluster ${proof.name}`);
-  }
+  const known = hasTask(author) ? fateOfKnownTask(author, read) : undefined;
+  if (known !== undefined) return known;
   if (unknownInstances === "delete") {
     return dead("instance-gone", `no cluster has a container instance ${instance}`);
   }
@@ -218,6 +237,19 @@ function withoutInstance(
     "unknown-instance",
     `no cluster has a container instance ${instance}, so it is long gone or of another account or region (--unknownInstances=delete, if no other writes into the zone)`,
   );
+}
+
+/** Of a task that some cluster still knows, though none has its instance. */
+function fateOfKnownTask({ task }: WithTask, read: readonly ReadCluster[]): Fate | undefined {
+  for (const { name, tasks } of read) {
+    const answer = tasks.get(task);
+    if (answer?.kind !== "found") continue;
+    const detail = `task ${task} is ${answer.status} in cluster ${name}`;
+    return answer.status === "STOPPED" || answer.status === "DELETED"
+      ? dead("task-stopped", detail)
+      : kept("task-not-stopped", detail);
+  }
+  return undefined;
 }
 
 /** Why what ECS does not say of the instance's tasks proves nothing. */
@@ -239,9 +271,12 @@ function there({ state }: Home, reason: KeptReason, detail: string): Fate {
     : kept(unusual.reason, `${detail}; its container instance ${unusual.detail}`);
 }
 
-/** Its task id was made of its container's, see `dockerEndpoint`. */
-export const isOutsideOfEcs = ({ task, container }: Ownership): boolean =>
-  container !== undefined && task.startsWith(container);
+type WithTask = Author & Pick<Ownership, "task">;
+
+/** Whether ECS can know its task: of a container outside of ECS the task id was made, see `dockerEndpoint`. */
+export const hasTask = (author: Author): author is WithTask =>
+  author.task !== undefined &&
+  (author.container === undefined || !author.task.startsWith(author.container));
 
 const dead = (reason: DeadReason, detail: string): Fate => ({ kind: "dead", reason, detail });
 const kept = (reason: KeptReason, detail: string): Fate => ({ kind: "kept", reason, detail });

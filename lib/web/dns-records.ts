@@ -1,16 +1,5 @@
-import {
-  formatProxyIdentifier,
-  type ProxyHost,
-  parseProxyIdentifier,
-} from "../route53/proxy-identifier.ts";
-import {
-  type AnyRecord,
-  keyOf,
-  type RecordKey,
-  type RecordSet,
-  recordTypes,
-} from "../route53/record-set.ts";
-import { nameProblem } from "./host-name.ts";
+import { formatProxyIdentifier, type ProxyHost } from "../route53/proxy-identifier.ts";
+import { keyOf, type RecordKey, type RecordSet } from "../route53/record-set.ts";
 
 export interface Zone {
   readonly id: string;
@@ -73,34 +62,6 @@ export const challengeRecord = (name: string, value: string, host: ProxyHost): R
   ttlSeconds: 60,
   values: [`"${value}"`],
 });
-
-/** Route 53 writes a star as `\052` (Developer Guide, DomainNameFormat). */
-export const plainName = (name: string): string => name.replace(/^\\052\./, "*.");
-
-/** The record as one of this host's own; undefined for anybody else's, and for what no proxy writes. */
-export function ownProxyRecord(
-  record: AnyRecord,
-  zoneName: string,
-  host: ProxyHost,
-): RecordSet | undefined {
-  const name = plainName(record.name);
-  const type = recordTypes.find((one) => one === record.type);
-  const { setIdentifier = "", ttlSeconds, weight, multivalue, values } = record;
-  if (type === undefined || (type !== "A" && type !== "TXT") || ttlSeconds === undefined)
-    return undefined;
-  if (parseProxyIdentifier(setIdentifier) !== host) return undefined;
-  if (weight === undefined && !multivalue) return undefined;
-  if (name !== zoneName && !name.endsWith(`.${zoneName}`)) return undefined;
-  if (nameProblem(name) !== undefined) return undefined;
-  return { name, type, setIdentifier, ttlSeconds, values, ...(weight !== undefined && { weight }) };
-}
-
-/** Every proxy host that has a record here. */
-export const proxyHostsAmong = (records: readonly AnyRecord[]): readonly ProxyHost[] => [
-  ...new Set(
-    records.flatMap(({ setIdentifier = "" }) => parseProxyIdentifier(setIdentifier) ?? []),
-  ),
-];
 
 export const byKey = (records: readonly RecordSet[]): ReadonlyMap<RecordKey, RecordSet> =>
   new Map(records.map((record) => [keyOf(record), record]));

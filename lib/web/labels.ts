@@ -1,6 +1,7 @@
 import { matchesGlob } from "../kit/glob.ts";
 import { quote } from "../kit/quote.ts";
-import { type HostWord, hostWord, nameProblem, pathWord } from "./host-name.ts";
+import { nameProblem } from "../net/host-name.ts";
+import { type HostWord, hostWord, pathWord } from "./host-name.ts";
 import { OPTIONS, type Options, type Redirect } from "./options.ts";
 import {
   defaultPort,

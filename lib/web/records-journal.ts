@@ -1,8 +1,8 @@
+import { nameProblem } from "../net/host-name.ts";
 import type { Published } from "../route53/plan.ts";
 import type { ProxyHost } from "../route53/proxy-identifier.ts";
+import { ownProxyRecord } from "../route53/proxy-record.ts";
 import { keyOf, type RecordKey } from "../route53/record-set.ts";
-import { ownProxyRecord } from "./dns-records.ts";
-import { nameProblem } from "./host-name.ts";
 
 /** Whose journal it is, and until when it can be true. */
 export interface RecordsScope {

@@ -12,6 +12,7 @@ import { killed } from "./scenarios/killed.ts";
 import { lone } from "./scenarios/lone.ts";
 import { poison } from "./scenarios/poison.ts";
 import { proxyServing } from "./scenarios/proxy.ts";
+import { proxyChurn } from "./scenarios/proxy-churn.ts";
 import { restart } from "./scenarios/restart.ts";
 import { status } from "./scenarios/status.ts";
 import { update } from "./scenarios/update.ts";
@@ -46,6 +47,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   ambassador,
   ambassadorFleet: () => ambassadorFleet(seed, values.hosts.split(",").map(Number)),
   proxy: proxyServing,
+  proxyChurn,
 };
 
 const scenarios: Scenario[] = [];

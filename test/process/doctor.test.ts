@@ -78,6 +78,7 @@ const CHECKS = [
   "change",
   "negative-ttl",
   "full-names",
+  "proxy",
   "dns",
   "journal",
   "status",

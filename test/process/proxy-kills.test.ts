@@ -2,8 +2,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { expect, it, test } from "@jest/globals";
+import { inHost, listening } from "../support/own-server.ts";
 import { type Answer, type ProxyLab, proxyLab } from "../support/proxy-lab.ts";
 import { type Load, requestLoop } from "../support/request-loop.ts";
+import { echoServer, webSocket } from "../support/web-socket.ts";
 
 const says = (text: string) => (answer: Answer) =>
   answer.status === 200 && answer.body.startsWith(`${text} `);
@@ -116,12 +118,22 @@ it("costs no request while containers of stable names come and go, and cuts no W
   lab.agent();
   await lab.web({ name: "stable", labels: { "proxy.host": "stable.x.com" } });
   await lab.until("stable.x.com", says("stable"));
+  const server = echoServer();
+  const wsPort = await listening(server);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await inHost(lab, "ws", wsPort, { "proxy.host": "ws.x.com" });
+  await lab.until("ws.x.com", ({ body }) => body === "ws");
+  await using socket = await webSocket(lab, "ws.x.com");
   const keepAlive = new Agent({ keepAlive: true, maxSockets: 4 });
   const loads: Load[] = [
     requestLoop(lab, "stable.x.com", "stable", { agent: keepAlive }),
     requestLoop(lab, "stable.x.com", "stable"),
   ];
-  const count = Number(process.env["PROXY_CHURN"] ?? 24);
+  const count = 24;
   const width = 8;
   await Promise.all(
     Array.from({ length: width }, async (_, lane) => {
@@ -140,5 +152,7 @@ it("costs no request while containers of stable names come and go, and cuts no W
     expect(load.failures).toEqual([]);
     await load[Symbol.asyncDispose]();
   }
+  expect(socket.isCut()).toBe(false);
+  expect(await socket.echo("still")).toBe("still");
   keepAlive.destroy();
 });

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, request, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
-import type { Socket } from "node:net";
 import { expect, it } from "@jest/globals";
 import { inHost, listening } from "../support/own-server.ts";
 import { type Answer, proxyLab } from "../support/proxy-lab.ts";
+import { echoServer, webSocket } from "../support/web-socket.ts";
 
 const says = (text: string) => (answer: Answer) =>
   answer.status === 200 && answer.body.startsWith(text);
@@ -13,18 +12,7 @@ const says = (text: string) => (answer: Answer) =>
 it("cuts no WebSocket, whatever comes and goes, reloads included", async () => {
   await using lab = await proxyLab();
   await using stack = new AsyncDisposableStack();
-  const server = createServer((_, response) => response.end("ws"));
-  server.on("upgrade", ({ headers }, socket: Socket) => {
-    // RFC 6455 4.2.2.
-    const accept = createHash("sha1")
-      .update(`${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-      .digest("base64");
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-    );
-    socket.on("data", (data) => socket.write(data));
-    socket.on("error", () => {});
-  });
+  const server = echoServer();
   const port = await listening(server);
   stack.defer(() => {
     server.closeAllConnections();
@@ -33,30 +21,8 @@ it("cuts no WebSocket, whatever comes and goes, reloads included", async () => {
   lab.agent();
   await inHost(lab, "ws", port, { "proxy.host": "ws.x.com" });
   await lab.until("ws.x.com", says("ws"));
-  const sent = request({
-    host: lab.address,
-    port: 80,
-    agent: false,
-    headers: {
-      host: "ws.x.com",
-      Connection: "Upgrade",
-      Upgrade: "websocket",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-      "Sec-WebSocket-Version": "13",
-    },
-  });
-  sent.end();
-  const [, socket] = (await once(sent, "upgrade")) as [unknown, Socket];
-  stack.defer(() => void socket.destroy());
-  let isCut = false;
-  socket.once("close", () => {
-    isCut = true;
-  });
-  const echo = async (text: string) => {
-    socket.write(text);
-    const [data] = (await once(socket, "data")) as [Buffer];
-    return data.toString();
-  };
+  await using socket = await webSocket(lab, "ws.x.com");
+  const { echo } = socket;
   expect(await echo("one")).toBe("one");
   for (let n = 0; n < 3; n += 1) {
     const listen = n % 2 === 0 ? 80 : 9_100 + n;
@@ -67,7 +33,7 @@ it("cuts no WebSocket, whatever comes and goes, reloads included", async () => {
     await lab.until(`n${n}.x.com`, says(`n${n} `), { port: listen });
     await container.remove({ force: true });
   }
-  expect(isCut).toBe(false);
+  expect(socket.isCut()).toBe(false);
   expect(await echo("two")).toBe("two");
 });
 

@@ -1,4 +1,6 @@
+import { createServer } from "node:http";
 import { expect, it, test } from "@jest/globals";
+import { listening } from "../support/own-server.ts";
 import { type Answer, proxyLab } from "../support/proxy-lab.ts";
 
 const says = (text: string) => (answer: Answer) =>
@@ -114,6 +116,41 @@ it("serves what answers, sends nothing new to what is stopping, and forgets what
   await lab.until("checked.x.com", says("checked"));
   await lab.docker.getContainer(lab.named("checked")).remove({ force: true });
   await lab.until("checked.x.com", ({ body }) => body.includes("<ul>"));
+});
+
+it("sends nothing new to a container from its stop signal on, though it still runs and listens", async () => {
+  await using lab = await proxyLab();
+  await using stack = new AsyncDisposableStack();
+  const server = createServer((_, response) => response.end("one "));
+  const port = await listening(server);
+  stack.defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  lab.agent();
+  const sticky = { "proxy.host": "pool.x.com", "proxy.sticky": "off" };
+  const one = await lab.web({
+    name: "one",
+    networkMode: "host",
+    command: ["sh", "-c", "trap '' USR1; while :; do sleep 1; done"],
+    labels: { ...sticky, "proxy.ports": `80:${port}` },
+  });
+  await lab.web({ name: "two", labels: sticky });
+  const seen = new Set<string>();
+  await lab.until(
+    "pool.x.com",
+    ({ body }) => seen.add(body.split(" ")[0] ?? "").size > 0 && seen.has("one") && seen.has("two"),
+  );
+  await one.kill({ signal: "SIGUSR1" });
+  // By turns: two answers of the same one after the other mean that it is alone.
+  let last = "";
+  await lab.until("pool.x.com", ({ body }) => {
+    const isAlone = last === body && body.startsWith("two ");
+    last = body;
+    return isAlone;
+  });
+  for (let n = 0; n < 30; n += 1) expect((await lab.ask("pool.x.com")).body).toMatch(/^two /);
+  expect((await one.inspect()).State.Running).toBe(true);
 });
 
 test.each(["host", "user network", "container:"])(

@@ -10,8 +10,7 @@ import {
   type UnreadCluster,
 } from "../../ecs/fleet.ts";
 import { causes, Fatal, Unavailable } from "../../kit/failure.ts";
-import type { Ownership } from "../../route53/set-identifier.ts";
-import { isOutsideOfEcs } from "../sweep.ts";
+import { type Author, hasTask } from "../sweep.ts";
 
 export interface EcsPage<Id> {
   readonly ids: readonly Id[];
@@ -54,14 +53,14 @@ export const everyCluster = ({ ecs, retry }: FleetReader): Promise<readonly stri
   allPages((from) => retry(() => ecs.clusters(from)));
 
 /**
- * The clusters as far as these owners are concerned. First all are listed, then each is asked by id for the container
+ * The clusters as far as these authors are concerned. First all are listed, then each is asked by id for the container
  * instances that it lists, and for those that none lists; at last their tasks that are not listed as running are asked
  * for, those of instances that nobody has everywhere. A cluster counts as read only if all of that came whole; a failure in it is data. Rejects at the stop, and with
  * what is no failure of ECS.
  */
 export async function readFleet(
   clusters: readonly string[],
-  owners: readonly Ownership[],
+  authors: readonly Author[],
   { ecs, retry }: FleetReader,
 ): Promise<Fleet> {
   const listed = await eachOf(clusters, (cluster) =>
@@ -75,7 +74,7 @@ export async function readFleet(
   const known = listed.filter((one) => one.kind === "listed");
   const somewhere = new Set(known.flatMap((one) => [...one.listed]));
   const running = new Set(known.flatMap((one) => [...one.running]));
-  const wanted = [...new Set(owners.map(({ instance }) => instance))];
+  const wanted = [...new Set(authors.map(({ instance }) => instance))];
 
   return eachOf(listed, async (one): Promise<Cluster> => {
     if (one.kind === "unread") return one;
@@ -86,13 +85,13 @@ export async function readFleet(
         (ids) => retry(() => ecs.describeInstances(cluster, ids)),
       );
       const tasks = await described(
-        owners.flatMap((owner) => {
-          const state = instances.get(owner.instance);
+        authors.flatMap((author) => {
+          const state = instances.get(author.instance);
           const livesHere = state?.kind === "found" && state.status !== "INACTIVE";
           // Whoever knows its task proves that it was here.
-          const isNowhere = state?.kind === "missing" && !somewhere.has(owner.instance);
-          return (livesHere || isNowhere) && !running.has(owner.task) && !isOutsideOfEcs(owner)
-            ? [owner.task]
+          const isNowhere = state?.kind === "missing" && !somewhere.has(author.instance);
+          return (livesHere || isNowhere) && hasTask(author) && !running.has(author.task)
+            ? [author.task]
             : [];
         }),
         (ids) => retry(() => ecs.describeTasks(cluster, ids)),

@@ -1,8 +1,9 @@
 import type { Fleet } from "../../ecs/fleet.ts";
 import type { Clock } from "../../kit/flow/clock.ts";
 import { keyOf, type RecordSet, sameRecord } from "../../route53/record-set.ts";
-import { type Ownership, parseSetIdentifier } from "../../route53/set-identifier.ts";
 import {
+  type Author,
+  authorOf,
   type DeleteLimit,
   type Judged,
   type SweepRules,
@@ -11,9 +12,9 @@ import {
 } from "../sweep.ts";
 
 export interface Looks {
-  /** Every record of every agent in the zone. */
+  /** Every record of every agent, and of every proxy, in the zone. */
   readonly readZone: () => Promise<readonly RecordSet[]>;
-  readonly readFleet: (owners: readonly Ownership[]) => Promise<Fleet>;
+  readonly readFleet: (authors: readonly Author[]) => Promise<Fleet>;
   readonly rules: SweepRules;
   readonly limit: DeleteLimit;
   /** How long after the first look what it found dead is looked at again. */
@@ -38,7 +39,7 @@ export interface Looked {
  */
 export async function lookTwice(looks: Looks): Promise<Looked> {
   const records = await looks.readZone();
-  const fleet = await looks.readFleet(ownersOf(records));
+  const fleet = await looks.readFleet(authorsOf(records));
   const judged = judgeRecords(records, fleet, looks.rules);
   const dead = judged.filter(({ fate }) => fate.kind === "dead");
   const refusal = sweepRefusal({ seen: records.length, dead: dead.length }, looks.limit);
@@ -51,7 +52,7 @@ export async function lookTwice(looks: Looks): Promise<Looked> {
     const there = now.get(keyOf(record));
     return there !== undefined && sameRecord(there, record) ? [record] : [];
   });
-  const fleetNow = await looks.readFleet(ownersOf(unchanged));
+  const fleetNow = await looks.readFleet(authorsOf(unchanged));
   const again = new Map(
     judgeRecords(unchanged, fleetNow, looks.rules).map((one) => [keyOf(one.record), one]),
   );
@@ -73,5 +74,5 @@ export const changedMeanwhile = ({ record }: Pick<Judged, "record">): Judged => 
   },
 });
 
-const ownersOf = (records: readonly RecordSet[]): readonly Ownership[] =>
-  records.flatMap(({ setIdentifier }) => parseSetIdentifier(setIdentifier) ?? []);
+const authorsOf = (records: readonly RecordSet[]): readonly Author[] =>
+  records.flatMap((record) => authorOf(record) ?? []);

@@ -259,6 +259,32 @@ describe("full-names", () => {
   });
 });
 
+describe("proxy", () => {
+  const HOST = instance(1);
+  const www = (host: string): AnyRecord => ({
+    name: `www.${ZONE}`,
+    type: "A",
+    setIdentifier: `ecs-proxy-1/${host}`,
+    ttlSeconds: 300,
+    weight: 1,
+    multivalue: false,
+    values: ["10.0.0.1"],
+  });
+  const ofAgent = { ...www(HOST), setIdentifier: `ecs-discovery-1/${HOST}/${HOST}` };
+  test.each<[string, readonly AnyRecord[], Verdict, string]>([
+    ["none", [ofAgent], "ok", "no proxy has records here"],
+    [
+      "two hosts'",
+      [www(HOST), www("i-0123456789abcdef0")],
+      "ok",
+      "record sets of proxies: 2, of which this host's: 1; hosts: 2",
+    ],
+    ["one beside discover's", [www(HOST), ofAgent], "warn", `beside them: www.${ZONE} A`],
+  ])("%s", (_, records, verdict, what) => {
+    says(zone.proxyRecords(listed(...records), ZONE, HOST), verdict, what, "another name");
+  });
+});
+
 describe("dns", () => {
   const ask = (answer: Parameters<typeof zone.resolving>[3], isPrivate = true) =>
     zone.resolving(ZONE, isPrivate, ["10.0.0.2"], answer, listed(soa(900, 60)));

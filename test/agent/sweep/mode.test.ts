@@ -2,7 +2,14 @@ import { describe, expect, it } from "@jest/globals";
 import { denied, THROTTLED } from "../../../lib/standins/ecs/control.ts";
 import type { ZoneRecord } from "../../../lib/standins/route53/rules.ts";
 import { instance, task, ZONE } from "../../support/build.ts";
-import { cluster, recordOf, recordsIn, shown, sweepLab } from "../../support/sweep-lab.ts";
+import {
+  cluster,
+  recordOf,
+  recordsIn,
+  SWEPT_ZONE,
+  shown,
+  sweepLab,
+} from "../../support/sweep-lab.ts";
 
 /** Numbers of instances and tasks that no cluster of a lab has. */
 const NOWHERE = 900;
@@ -41,6 +48,64 @@ const without = (all: readonly ZoneRecord[], some: readonly ZoneRecord[]) =>
     .filter((one) => !some.includes(one))
     .map(shown)
     .toSorted();
+
+/** As a host's proxy writes it. */
+const proxied = (host: string, over: Partial<ZoneRecord> = {}): ZoneRecord => ({
+  ...byHand,
+  name: `www.${ZONE}.`,
+  setIdentifier: `ecs-proxy-1/${host}`,
+  ...over,
+});
+
+it.concurrent("deletes what the proxies of dead hosts left, and nobody else's", async () => {
+  const challenge: Partial<ZoneRecord> = {
+    name: `_acme-challenge.www.${ZONE}.`,
+    type: "TXT",
+    values: ['"x"'],
+    multiValueAnswer: true,
+  };
+  const { weight: _, ...withoutWeight } = proxied(instance(0), challenge);
+  const dead = [
+    proxied(instance(0)),
+    proxied(instance(0), { name: `\\052.w.${ZONE}.` }),
+    withoutWeight,
+  ];
+  const left = [
+    proxied(instance(1)),
+    proxied("i-0123456789abcdef0"),
+    proxied(instance(NOWHERE)),
+    proxied(instance(0), { setIdentifier: `ecs-proxy-2/${instance(0)}` }),
+  ];
+  const prod = cluster("prod", { instances: 2, tasks: 6 });
+  await using lab = await sweepLab([prod], [...recordsIn(prod), ...dead, ...left]);
+  const host = prod.instances.get(instance(0));
+  if (host !== undefined) host.status = "INACTIVE";
+  for (const one of prod.tasks.values()) one.instance = instance(1);
+  const { code, report } = await lab.sweep("--maxDeletes=20");
+  expect(report?.deleted.map(({ reason }) => reason)).toEqual(
+    expect.arrayContaining(["instance-inactive"]),
+  );
+  const names = report?.deleted.filter(({ setIdentifier }) =>
+    setIdentifier.startsWith("ecs-proxy-"),
+  );
+  expect(names?.map(({ name }) => name).toSorted()).toEqual([
+    `*.w.${ZONE}`,
+    `_acme-challenge.www.${ZONE}`,
+    `www.${ZONE}`,
+  ]);
+  expect(reasons(report?.unsure)).toEqual({
+    "not-in-ecs": 1,
+    "unknown-instance": 1,
+    "other-format": 1,
+  });
+  expect(code).toBe(0);
+  const now = lab.route53
+    .records(SWEPT_ZONE.id)
+    .filter(({ setIdentifier = "" }) => setIdentifier.startsWith("ecs-proxy-"));
+  expect(now.map(({ setIdentifier }) => setIdentifier).toSorted()).toEqual(
+    left.map(({ setIdentifier }) => setIdentifier).toSorted(),
+  );
+});
 
 describe("a sweep of 250 tasks on 130 instances in two clusters", () => {
   it.concurrent("deletes exactly what is dead, beside a cluster that it may not read", async () => {

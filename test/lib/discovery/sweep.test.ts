@@ -10,6 +10,7 @@ import type {
   ReadCluster,
   TaskState,
 } from "../../../lib/ecs/fleet.ts";
+import { formatProxyIdentifier, type ProxyHost } from "../../../lib/route53/proxy-identifier.ts";
 import { keyOf } from "../../../lib/route53/record-set.ts";
 import { formatSetIdentifier, type Ownership } from "../../../lib/route53/set-identifier.ts";
 import { instance, record, task } from "../../support/build.ts";
@@ -57,6 +58,57 @@ const fate = (
   const [judged] = judgeRecords([ownedBy(ownership)], fleet, rules);
   return `${judged?.fate.kind}: ${judged?.fate.reason}`;
 };
+
+describe("the fate of a proxy's record, by its host", () => {
+  const [here, elsewhere] = [
+    read("a", { listed: [I], instance: found() }),
+    read("b", { instance: missing }),
+  ];
+  const nowhere = [read("a", { instance: missing }), elsewhere];
+  test.each<[string, string, Fleet, string, ("keep" | "delete")?]>([
+    ["kept: host-there", "its instance is there", [here, elsewhere], I],
+    [
+      "kept: agent-disconnected",
+      "the same, away",
+      [read("a", { listed: [I], instance: found({ agentConnected: false }) })],
+      I,
+    ],
+    [
+      "dead: instance-inactive",
+      "its instance is INACTIVE",
+      [read("a", { instance: found({ status: "INACTIVE" }) })],
+      I,
+    ],
+    ["unsure: unknown-instance", "nobody knows its instance", nowhere, I],
+    ["dead: instance-gone", "the same, and no other account writes", nowhere, I, "delete"],
+    [
+      "unsure: cluster-unread",
+      "the same, and a cluster can't be read",
+      [...nowhere, unread],
+      I,
+      "delete",
+    ],
+    [
+      "unsure: not-in-ecs",
+      "an EC2 instance outside of ECS",
+      nowhere,
+      "i-0123456789abcdef0",
+      "delete",
+    ],
+    [
+      "unsure: not-in-ecs",
+      "a host with a name of its own",
+      nowhere,
+      `host-${"0".repeat(32)}`,
+      "delete",
+    ],
+  ])("%s where %s", (expected, _, fleet, host, unknownInstances = "keep") => {
+    const rules = { emptyClusters: new Set<string>(), unknownInstances };
+    const setIdentifier = formatProxyIdentifier(host as ProxyHost);
+    const [judged] = judgeRecords([record(1, { setIdentifier })], fleet, rules);
+    expect(`${judged?.fate.kind}: ${judged?.fate.reason}`).toBe(expected);
+  });
+});
 
 describe("the fate of a record, by its instance and its task", () => {
   const elsewhere = read("b", { instance: missing });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { lookTwice } from "../../../../lib/discovery/flow/look-twice.ts";
+import type { Author } from "../../../../lib/discovery/sweep.ts";
 import type { Fleet, ReadCluster } from "../../../../lib/ecs/fleet.ts";
 import type { RecordSet } from "../../../../lib/route53/record-set.ts";
-import type { Ownership } from "../../../../lib/route53/set-identifier.ts";
 import { instance, record, task } from "../../../support/build.ts";
 import { fakeClock, settle } from "../../../support/fake-clock.ts";
 
@@ -25,7 +25,7 @@ const unread: Fleet = [{ kind: "unread", name: "prod", problem: "throttled" }];
 function looksAt(found: readonly { readonly zone: readonly RecordSet[]; readonly fleet: Fleet }[]) {
   const clock = fakeClock();
   const stop = new AbortController();
-  const asked: (readonly Ownership[])[] = [];
+  const asked: (readonly Author[])[] = [];
   let zones = 0;
   const looked = lookTwice({
     readZone: async () => found[zones++]?.zone ?? [],
