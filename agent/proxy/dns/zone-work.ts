@@ -13,6 +13,7 @@ import type { JournalFile } from "../../../lib/route53/io/journal-file.ts";
 import type { OpenZone, ZoneCursor } from "../../../lib/route53/io/zone.ts";
 import type { Published } from "../../../lib/route53/plan.ts";
 import type { ProxyHost } from "../../../lib/route53/proxy-identifier.ts";
+import { ownProxyRecord, plainName, proxyHostsAmong } from "../../../lib/route53/proxy-record.ts";
 import {
   keyOf,
   type RecordKey,
@@ -20,12 +21,7 @@ import {
   type RecordType,
   recordTypes,
 } from "../../../lib/route53/record-set.ts";
-import {
-  ownProxyRecord,
-  plainName,
-  proxyHostsAmong,
-  type Zone,
-} from "../../../lib/web/dns-records.ts";
+import type { Zone } from "../../../lib/web/dns-records.ts";
 import { formatRecords, parseRecords } from "../../../lib/web/records-journal.ts";
 import type { Surroundings } from "../../process/surroundings.ts";
 
@@ -41,6 +37,8 @@ export interface ZoneWork {
   readonly open: OpenZone;
   readonly writer: ZoneWriter;
   readonly bell: Doorbell;
+  /** The change with which Route 53 took the record; undefined where its answer was lost. */
+  readonly changeOf: (key: RecordKey) => string | undefined;
 }
 
 /** So many more requests are worth it to know the whole zone at once, leftovers included. */
@@ -73,7 +71,8 @@ export async function zoneWork({
   const scope = { zoneId: zone.id, zoneName: zone.name, host, boot: bootId };
   const text = await journal.read().catch(() => undefined);
   const remembered = text === undefined ? undefined : parseRecords(text, scope);
-  const ports = portsOf(open, zone.name, host, remember);
+  const changes = new Map<RecordKey, string>();
+  const ports = rememberingChanges(portsOf(open, zone.name, host, remember), changes);
   const names = new Set([...desired().values()].map(({ name }) => name));
   const pages = Math.ceil(zone.size / PAGE_SIZE);
   const isSmall = pages <= names.size + WORTH_IT;
@@ -105,8 +104,26 @@ export async function zoneWork({
     hosts: 1,
     report,
   });
-  return { zone, open, writer, bell };
+  return { zone, open, writer, bell, changeOf: (key) => changes.get(key) };
 }
+
+/** Notes with which change each challenge was taken, for as long as it is there. */
+const rememberingChanges = (
+  ports: WriterPorts<ZoneCursor>,
+  changes: Map<RecordKey, string>,
+): WriterPorts<ZoneCursor> => ({
+  ...ports,
+  async submit(batch) {
+    const submission = await ports.submit(batch);
+    if (submission.kind !== "accepted") return submission;
+    for (const { action, record } of batch) {
+      if (record.type !== "TXT") continue;
+      if (action === "DELETE" || submission.changeId === undefined) changes.delete(keyOf(record));
+      else changes.set(keyOf(record), submission.changeId);
+    }
+    return submission;
+  },
+});
 
 async function wholeZone({
   page,

@@ -5,9 +5,9 @@ import { type Ownership, parseSetIdentifier } from "../../route53/set-identifier
 import {
   type DeleteLimit,
   type Judged,
+  judgeRecords,
   type SweepRules,
   sweepRefusal,
-  judgeRecords,
 } from "../sweep.ts";
 
 export interface Looks {

@@ -88,7 +88,7 @@ export function virtualWriter({
     loops: 8,
     resyncMs: 900_000,
     force: false,
-    retry: (act) => act(),
+    insist: (act) => act(),
     clock,
     random,
     unixMs,

@@ -5,10 +5,10 @@ import { fakeClock } from "../../../support/fake-clock.ts";
 
 const patient = (limitMs: number, chance = 0.5) => {
   const clock = fakeClock();
-  return { clock, ...patience<string>({ clock, random: () => chance, limitMs }) };
+  return { clock, ...outageTimer<string>({ clock, random: () => chance, limitMs }) };
 };
 
-describe("patience", () => {
+describe("the outage timer", () => {
   it("waits longer from miss to miss, up to 5 s", () => {
     const { miss } = patient(60_000);
     const delaysMs = Array.from({ length: 7 }, () => miss("a"));
