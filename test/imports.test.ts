@@ -310,15 +310,11 @@ function circles(files: ReadonlyMap<string, string>): readonly string[] {
 const LONG_FILES: Readonly<Record<string, string>> = {};
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "agent/writer/mode.ts": "the wiring",
-  "agent/writer/tell.ts": "the log, event by event",
   "lib/fleet/flow/intake.ts": "one closure over what is in hand",
   "lib/fleet/flow/joint-writer.ts": "one closure over the fence",
   "lib/fleet/flow/keeper.ts": "one closure over one owner's writer",
-  "lib/fleet/flow/receipts.ts": "one closure over what is in hand",
-  "lib/fleet/flow/seen.ts": "one closure over what was seen",
   "lib/fleet/flow/sender.ts": "one closure over what was sent",
   "lib/fleet/flow/zone-fleet.ts": "one closure over the owners",
-  "lib/sqs/io/queue.ts": "the queue's calls",
   "agent/doctor/mode.ts": "the wiring",
 };
 const FULL_FOLDERS: Readonly<Record<string, string>> = {
