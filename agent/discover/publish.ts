@@ -8,8 +8,8 @@ import {
   zoneWriter,
 } from "../../lib/route53/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
-import { removeFormerSelves } from "../host/former-self.ts";
 import { type Found, findPublished, openJournal } from "../host/find-published.ts";
+import { removeFormerSelves } from "../host/former-self.ts";
 import { doubtfulDeletes } from "../host/start-guard.ts";
 import type { Host } from "./connect.ts";
 import type { Looks } from "./looks.ts";

@@ -7,8 +7,8 @@ import type { JournalStore } from "../../lib/route53/flow/journal.ts";
 import { journalStore, namesIn, readBootId } from "../../lib/route53/io/journal-file.ts";
 import type { HostedZone, OpenZone } from "../../lib/route53/io/zone.ts";
 import type { Surroundings } from "../process/surroundings.ts";
-import { introspectionUrls } from "./introspection-urls.ts";
 import type { HostConfig } from "./host-flags.ts";
+import { introspectionUrls } from "./introspection-urls.ts";
 
 /** All that lies outside of the process of a mode that works for this host. Tests put others in their place. */
 export interface Edges {

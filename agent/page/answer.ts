@@ -21,7 +21,10 @@ export const PROTECTION: Readonly<Record<string, string>> = {
 };
 
 /** 200 when there is no problem, else 503. */
-export const healthAnswer = (problems: readonly string[], notes: readonly string[] = []): Answer => ({
+export const healthAnswer = (
+  problems: readonly string[],
+  notes: readonly string[] = [],
+): Answer => ({
   status: problems.length === 0 ? 200 : 503,
   type: JSON_TYPE,
   body: `${JSON.stringify({ ok: problems.length === 0, problems, ...(notes.length > 0 && { notes }) })}\n`,

@@ -47,49 +47,28 @@ export function eventListeners({
   /** Why the process is not well, as sentences. */
   readonly health: () => Promise<readonly string[]>;
 }): EventListeners {
-  const all = new Map<ServerResponse, Listener>();
   let waiting: NodeJS.Timeout | undefined;
   let beats: readonly NodeJS.Timeout[] = [];
   let lastHealth = "";
 
-  const drop = (response: ServerResponse): void => {
-    all.delete(response);
-    response.destroy();
-    if (all.size > 0) return;
-    clearTimeout(waiting);
-    waiting = undefined;
-    for (const beat of beats) clearInterval(beat);
-    beats = [];
-  };
-  const write = (response: ServerResponse, text: string): void => {
-    const mostBytes = MAX_BACKLOG_BYTES + (all.get(response)?.stateLength ?? 0);
-    if (response.writableLength > mostBytes) drop(response);
-    else response.write(text);
-  };
-  const sendState = async (): Promise<void> => {
-    const text = frame("state", await state.newest());
-    for (const [response, listener] of all) {
-      // The newest only: who has not read the one before gets the next one then.
-      if (response.writableNeedDrain) listener.isBehind = true;
-      else {
-        listener.stateLength = Buffer.byteLength(text);
-        response.write(text);
-      }
-    }
-  };
+  const streams = openStreams({
+    emptied() {
+      clearTimeout(waiting);
+      waiting = undefined;
+      for (const beat of beats) clearInterval(beat);
+      beats = [];
+    },
+    readAgain: () => changed(),
+  });
   const changed = (): void => {
-    if (all.size === 0 || waiting !== undefined) return;
+    if (streams.count() === 0 || waiting !== undefined) return;
     waiting = setTimeout(() => {
       waiting = undefined;
-      sendState().catch(() => {});
+      state.newest().then(
+        (newest) => streams.sendState(newest),
+        () => {},
+      );
     }, STATE_PAUSE_MS);
-  };
-  const beat = (): void => {
-    for (const [response, listener] of all) {
-      listener.missedBeats = response.writableNeedDrain ? listener.missedBeats + 1 : 0;
-      if (listener.missedBeats > 1) drop(response);
-      else write(response, ": beat\n\n");
-    }
   };
   const askHealth = async (): Promise<void> => {
     const text = JSON.stringify(await health());
@@ -98,37 +77,91 @@ export function eventListeners({
   };
 
   return {
-    isListening: (socket: Socket) => [...all.keys()].some((one) => one.socket === socket),
-    isFull: () => all.size >= MAX_LISTENERS,
+    isListening: streams.holds,
+    isFull: () => streams.count() >= MAX_LISTENERS,
     changed,
-    tell(event: string, id: number, data: unknown) {
-      if (all.size === 0) return;
-      const text = frame(event, JSON.stringify(data), id);
-      for (const response of all.keys()) write(response, text);
+    tell(event, id, data) {
+      if (streams.count() > 0) streams.sendAll(frame(event, JSON.stringify(data), id));
     },
-    async add(response: ServerResponse) {
+    async add(response) {
+      const begin = streams.open(response);
+      if (beats.length === 0) {
+        beats = [
+          setInterval(streams.beat, BEAT_MS),
+          setInterval(() => void askHealth().catch(() => {}), HEALTH_PAUSE_MS),
+        ];
+      }
+      response.writeHead(200, { "Content-Type": "text/event-stream", ...PROTECTION });
+      const recent = await state.recent();
+      // It may be from before the last change.
+      changed();
+      begin(recent);
+    },
+    close: streams.dropAll,
+  };
+}
+
+/** The streams that are open: `emptied` is called when the last has gone, `readAgain` when one that was behind has read. */
+function openStreams({
+  emptied,
+  readAgain,
+}: {
+  readonly emptied: () => void;
+  readonly readAgain: () => void;
+}) {
+  const all = new Map<ServerResponse, Listener>();
+  const drop = (response: ServerResponse): void => {
+    all.delete(response);
+    response.destroy();
+    if (all.size === 0) emptied();
+  };
+  const write = (response: ServerResponse, text: string): void => {
+    const mostBytes = MAX_BACKLOG_BYTES + (all.get(response)?.stateLength ?? 0);
+    if (response.writableLength > mostBytes) drop(response);
+    else response.write(text);
+  };
+
+  return {
+    count: () => all.size,
+    holds: (socket: Socket) => [...all.keys()].some((one) => one.socket === socket),
+    /** Returns what writes the first state. */
+    open(response: ServerResponse): (state: string) => void {
       const listener: Listener = { isBehind: false, missedBeats: 0, stateLength: 0 };
       all.set(response, listener);
       response.once("close", () => drop(response));
       response.on("drain", () => {
         if (!listener.isBehind) return;
         listener.isBehind = false;
-        changed();
+        readAgain();
       });
-      if (beats.length === 0) {
-        beats = [
-          setInterval(beat, BEAT_MS),
-          setInterval(() => void askHealth().catch(() => {}), HEALTH_PAUSE_MS),
-        ];
-      }
-      response.writeHead(200, { "Content-Type": "text/event-stream", ...PROTECTION });
-      const text = frame("state", await state.recent());
-      // It may be from before the last change.
-      changed();
-      listener.stateLength = Buffer.byteLength(text);
-      response.write(`retry: 2000\n\n${text}`);
+      return (state) => {
+        const text = frame("state", state);
+        listener.stateLength = Buffer.byteLength(text);
+        response.write(`retry: 2000\n\n${text}`);
+      };
     },
-    close() {
+    /** The newest only: who has not read the one before gets the next one then. */
+    sendState(state: string): void {
+      const text = frame("state", state);
+      for (const [response, listener] of all) {
+        if (response.writableNeedDrain) listener.isBehind = true;
+        else {
+          listener.stateLength = Buffer.byteLength(text);
+          response.write(text);
+        }
+      }
+    },
+    sendAll(text: string): void {
+      for (const response of all.keys()) write(response, text);
+    },
+    beat(): void {
+      for (const [response, listener] of all) {
+        listener.missedBeats = response.writableNeedDrain ? listener.missedBeats + 1 : 0;
+        if (listener.missedBeats > 1) drop(response);
+        else write(response, ": beat\n\n");
+      }
+    },
+    dropAll(): void {
       for (const response of all.keys()) drop(response);
     },
   };

@@ -1,30 +1,10 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
+import type { PageElements } from "./page-elements.ts";
 import type { Cell, ModeState } from "./view.ts";
 
-/**
- * Runs in the browser: it is sent there as its own source text, so it may use nothing from outside of itself. Shows each
- * state that the server sends. Every text goes into the page as text, never as markup: names come from labels and files.
- */
-export function showState(): void {
-  const marks = { good: "✓", wait: "…", bad: "✕", none: "–" };
-  const at = (id: string): HTMLElement => {
-    const found = document.getElementById(id);
-    if (found === null) throw new Error(`no element ${id}`);
-    return found;
-  };
-  const el = (tag: string, className: string, ...children: (Node | string)[]): HTMLElement => {
-    const made = document.createElement(tag);
-    if (className !== "") made.className = className;
-    made.append(...children);
-    return made;
-  };
-  const ago = (seconds: number): string => {
-    if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
-    if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
-    if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
-    return `${Math.round(seconds / 86_400)} d`;
-  };
+/** Runs in the browser; see `pageElements`. Gives a table of the state as a card. */
+export function stateTable({ el, marks }: PageElements) {
   const cell = (value: Cell, head: string): HTMLElement => {
     const made = el("td", "");
     made.dataset["head"] = head;
@@ -32,7 +12,7 @@ export function showState(): void {
     else made.append(el("span", value.mark, `${marks[value.mark]} ${value.text}`));
     return made;
   };
-  const table = ({ title, columns, rows, empty }: ModeState["tables"][number]): HTMLElement => {
+  return ({ title, columns, rows, empty }: ModeState["tables"][number]): HTMLElement => {
     const card = el("section", "card", el("h2", "", title, " ", el("small", "", `${rows.length}`)));
     if (rows.length === 0) {
       card.append(el("p", "dim", empty));
@@ -46,14 +26,13 @@ export function showState(): void {
     card.append(el("div", "scroll", made));
     return card;
   };
-  const tab = (mode: string, url: string | undefined, ok: boolean): HTMLElement => {
-    const made = document.createElement("a");
-    made.textContent = `${mode}${ok ? "" : " ✕"}`;
-    if (url === undefined) made.className = "on";
-    else made.href = url;
-    return made;
-  };
+}
 
+/** Runs in the browser; see `pageElements`. Shows each state that the server sends. */
+export function showState(
+  { at, el, spanOf, showTabs }: PageElements,
+  table: ReturnType<typeof stateTable>,
+): void {
   const show = (state: ModeState): void => {
     const { agent, health, ready, needsYou, figures, tables, changes, neighbours } = state;
     const isGood = health.ok && needsYou.length === 0;
@@ -68,15 +47,8 @@ export function showState(): void {
         : needsYou.length === 0
           ? "well"
           : `${needsYou.length} to look at`;
-    at("about").textContent = `${agent.version} · up ${ago(agent.now - agent.startedAt)} · live`;
-    at("tabs").replaceChildren(
-      ...(neighbours.length === 0
-        ? []
-        : [
-            tab(agent.mode, undefined, health.ok),
-            ...neighbours.map(({ mode, url, ok }) => tab(mode, url, ok)),
-          ]),
-    );
+    at("about").textContent = `${agent.version} · up ${spanOf(agent.now - agent.startedAt)} · live`;
+    showTabs(`${agent.mode}${health.ok ? "" : " ✕"}`, neighbours);
     at("todo").hidden = needsYou.length === 0;
     at("needs").replaceChildren(
       ...needsYou.map(({ what, why, next }) =>
@@ -107,7 +79,7 @@ export function showState(): void {
         el(
           "tr",
           "",
-          el("td", "dim", `${ago(agent.now - change.at)} ago`),
+          el("td", "dim", `${spanOf(agent.now - change.at)} ago`),
           el("td", "", change.text),
         ),
       ),

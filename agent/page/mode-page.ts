@@ -1,4 +1,5 @@
-import { showState } from "./mode-page-client.ts";
+import { showState, stateTable } from "./mode-page-client.ts";
+import { pageElements } from "./page-elements.ts";
 import { pageStyle } from "./page-style.ts";
 
 /** One document with all that it needs: any mode's state, for people. */
@@ -22,7 +23,8 @@ export const modePage: string = `<!doctype html>
 <section class="card" aria-labelledby="changes-title"><h2 id="changes-title">Changes <small>the newest first</small></h2>
 <table><tbody id="changes"></tbody></table><p id="changes-none" class="dim">None since the start.</p></section>
 </main>
-<script type="module">(${showState.toString()})();</script>
+<script type="module">const elements = (${pageElements.toString()})();
+(${showState.toString()})(elements, (${stateTable.toString()})(elements));</script>
 </body>
 </html>
 `;

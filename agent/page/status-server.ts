@@ -5,11 +5,11 @@ import { recent } from "../../lib/kit/flow/recent.ts";
 import {
   type Answer,
   contentPolicy,
+  healthAnswer,
   isServed,
   JSON_TYPE,
   PROTECTION,
   refusal,
-  healthAnswer,
 } from "./answer.ts";
 import { boundConnections } from "./connections.ts";
 import {

@@ -27,7 +27,7 @@ export interface Ending extends Answer {
 
 /** A stop that somebody asked for. */
 class StopRequested extends Error {
-  override readonly name = "Asked";
+  override readonly name = "StopRequested";
 }
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;

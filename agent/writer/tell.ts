@@ -6,10 +6,13 @@ import type { Log, LogFields } from "../process/log.ts";
 
 type SumUp = (what: string, tell: (again: Again | undefined) => void) => void;
 
+type Warn = (what: string, message: string, fields?: LogFields) => void;
+
 /** What the writer says of its work: each decision once; what repeats itself summed up. */
 export function tell(log: Log, sumUp: SumUp): (report: FleetWriterReport) => void {
-  const warn = (what: string, message: string, fields?: LogFields): void =>
+  const warn: Warn = (what, message, fields) =>
     sumUp(what, (again) => log.warn(`${message}${times(again)}`, fields));
+  const wrote = tellWritten(log, warn);
 
   return (report) => {
     switch (report.kind) {
@@ -19,13 +22,11 @@ export function tell(log: Log, sumUp: SumUp): (report: FleetWriterReport) => voi
         log.info(`writes the zone from now on, after ${from}`, { zone });
         return;
       }
-      case "read":
-        log.info("knows the zone", {
-          zone: report.zone,
-          records: report.records,
-          owners: report.owners,
-        });
+      case "read": {
+        const { zone, records, owners } = report;
+        log.info("knows the zone", { zone, records, owners });
         return;
+      }
       case "wrote":
         wrote(report.report, { zone: report.zone, owner: report.owner });
         return;
@@ -86,8 +87,12 @@ export function tell(log: Log, sumUp: SumUp): (report: FleetWriterReport) => voi
         return;
     }
   };
+}
 
-  function wrote(report: WriterReport, about: LogFields): void {
+/** What Route 53 made of the requests for one owner. */
+const tellWritten =
+  (log: Log, warn: Warn) =>
+  (report: WriterReport, about: LogFields): void => {
     switch (report.kind) {
       case "landed":
         for (const { action, record } of report.changes) {
@@ -125,8 +130,7 @@ export function tell(log: Log, sumUp: SumUp): (report: FleetWriterReport) => voi
       case "waits":
         return;
     }
-  }
-}
+  };
 
 const OWNER = {
   joined: "hears the owner: keeps its records as it says",

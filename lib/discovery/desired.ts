@@ -12,7 +12,13 @@ import {
   type NoEndpoint,
   taskEndpoint,
 } from "./endpoint.ts";
-import { type LabelRequest, type LabelRules, labelOf, readLabels, SERVICE_NAME_LABEL } from "./labels.ts";
+import {
+  type LabelRequest,
+  type LabelRules,
+  labelOf,
+  readLabels,
+  SERVICE_NAME_LABEL,
+} from "./labels.ts";
 import { possibleKeys, recordsOf } from "./records.ts";
 
 /** Set by the ECS agent on every container of a task (aws/amazon-ecs-agent, `docker_task_engine.go`). */

@@ -1,5 +1,32 @@
+import { pageElements } from "../../page/page-elements.ts";
 import { pageStyle } from "../../page/page-style.ts";
-import { showDiscover } from "./client.ts";
+import { discoverView, followEvents } from "./client.ts";
+import { containerList } from "./container-list.ts";
+import { judgedState } from "./judged.ts";
+import { pageRows } from "./rows.ts";
+import { pageFlow, pageHead } from "./sections.ts";
+import { containerRow, historyRows, nameCard } from "./tables.ts";
+
+/** Each function as its source text, called with what the ones before it gave. */
+const script = `
+const elements = (${pageElements.toString()})();
+const rows = (${pageRows.toString()})(elements);
+const judged = (${judgedState.toString()})(rows);
+const containerRow = (${containerRow.toString()})(elements, rows);
+const parts = {
+  elements,
+  rows,
+  judged,
+  sections: {
+    ...(${pageHead.toString()})(elements, rows),
+    ...(${pageFlow.toString()})(elements, rows),
+  },
+  nameCard: (${nameCard.toString()})(elements, rows),
+  containers: (${containerList.toString()})(elements, rows, judged, containerRow),
+  history: (${historyRows.toString()})(elements, rows),
+};
+(${followEvents.toString()})(parts, (${discoverView.toString()})(parts));
+`;
 
 /** One document with all that it needs: the agent's state, for people. What needs somebody stands first, plumbing last. */
 export const page: string = `<!doctype html>
@@ -33,7 +60,7 @@ export const page: string = `<!doctype html>
 <table><tbody id="errors"></tbody></table><p id="errors-none" class="dim">None.</p></section>
 <section class="card" aria-labelledby="flow-title"><h2 id="flow-title">How it flows <small>for when something is stuck</small></h2><p id="flow" class="dim"></p></section>
 </main>
-<script type="module">(${showDiscover.toString()})();</script>
+<script type="module">${script}</script>
 </body>
 </html>
 `;

@@ -6,9 +6,9 @@ import {
   authorOf,
   type DeleteLimit,
   type Judged,
+  judgeRecords,
   type SweepRules,
   sweepRefusal,
-  judgeRecords,
 } from "../sweep.ts";
 
 export interface Looks {

@@ -90,7 +90,11 @@ export function lives({
         case "start":
           ends.isOver(id);
           // What was sent to the process before does not concern this one.
-          table.set(id, { vitals: nextVitals(known.vitals, event), signals: [], startedAt: heardSoFar });
+          table.set(id, {
+            vitals: nextVitals(known.vitals, event),
+            signals: [],
+            startedAt: heardSoFar,
+          });
           return;
         case "other":
           return;

@@ -32,26 +32,7 @@ export function following(
   ends: AbortSignal,
   hear: (word: Word) => void,
 ): Following {
-  const leave: Following["leave"] = (owner, one, why, base) => {
-    owners.known.delete(owner);
-    owners.unsure.delete(owner);
-    const records = one.keeper.published();
-    const left = { records, atMs: unixMs(), left: why === "left" };
-    owners.bases.set(owner, left);
-    report({ kind: why, owner });
-    const leaving: Leaving = { word: undefined, done: one.keeper.close().then(closed) };
-    owners.leaving.set(owner, leaving);
-    return leaving.done;
-
-    function closed(): void {
-      // A request that was under way has landed since.
-      const published = one.keeper.published();
-      owners.bases.set(owner, { ...left, records: published, ...base?.(published) });
-      owners.leaving.delete(owner);
-      if (leaving.word !== undefined && !ends.aborted) hear(leaving.word);
-    }
-  };
-
+  const leave = ownerLeaves(owners, { unixMs, report }, ends, hear);
   const done: Following["done"] = (owner, stamp) => {
     owners.landed.set(owner, stamp);
     if (stamp.sentMs <= joint.horizonMs()) release(owner);
@@ -64,12 +45,10 @@ export function following(
   };
   const letGo: Following["letGo"] = (owner, one) => {
     const { word, keeper } = one;
-    const isDone = one.landed === word.stamp && keeper.pending() === 0 && !keeper.isSending();
+    const isDone = one.landed === word.stamp && isIdle(keeper);
     if (word.set.leaves && isDone) void leave(owner, one, "left");
   };
-  /** Something of its newest set waits for somebody. */
-  const isHeldBack = ({ keeper }: Known): boolean =>
-    keeper.hold() !== undefined || (guard.isStopped() && keeper.unwanted() > 0);
+  const isHeldBack = ({ keeper }: Known) => waitsForSomebody(keeper, guard.isStopped());
 
   const follow: Following["follow"] = async (owner, one) => {
     if (one.isFollowed) return;
@@ -102,9 +81,8 @@ export function following(
       if (hold !== undefined && heldBefore === undefined) {
         report({ kind: "held", owner, records: hold.keys.size, of: one.keeper.size() });
       }
-      const isIdle = one.keeper.pending() === 0 && !one.keeper.isSending();
       // A last word is done with only when the writer has looked once more.
-      if (isHeldBack(one) || !isIdle || word.set.leaves) {
+      if (isHeldBack(one) || !isIdle(one.keeper) || word.set.leaves) {
         void follow(owner, one);
         return;
       }
@@ -115,3 +93,37 @@ export function following(
     },
   };
 }
+
+/** Leaves the owner's records as they are; a word that comes while its last request is answered is heard after that. */
+const ownerLeaves =
+  (
+    owners: Owners,
+    { unixMs, report }: Pick<ZoneFleetOptions, "unixMs" | "report">,
+    ends: AbortSignal,
+    hear: (word: Word) => void,
+  ): Following["leave"] =>
+  (owner, one, why, base) => {
+    owners.known.delete(owner);
+    owners.unsure.delete(owner);
+    const records = one.keeper.published();
+    const left = { records, atMs: unixMs(), left: why === "left" };
+    owners.bases.set(owner, left);
+    report({ kind: why, owner });
+    const leaving: Leaving = { word: undefined, done: one.keeper.close().then(closed) };
+    owners.leaving.set(owner, leaving);
+    return leaving.done;
+
+    function closed(): void {
+      // A request that was under way has landed since.
+      const published = one.keeper.published();
+      owners.bases.set(owner, { ...left, records: published, ...base?.(published) });
+      owners.leaving.delete(owner);
+      if (leaving.word !== undefined && !ends.aborted) hear(leaving.word);
+    }
+  };
+
+const isIdle = (keeper: Known["keeper"]): boolean => keeper.pending() === 0 && !keeper.isSending();
+
+/** Something of the owner's newest set is held back: by its own guard, or because deletes are stopped. */
+const waitsForSomebody = (keeper: Known["keeper"], areDeletesStopped: boolean): boolean =>
+  keeper.hold() !== undefined || (areDeletesStopped && keeper.unwanted() > 0);

@@ -52,43 +52,16 @@ export function receipts({
   const byOwner = new Map<string, { readonly receipt: string; readonly stamp: Stamp }[]>();
   /** When each was hidden last, in the clock's ms. */
   const hiddenAtMs = new Map<string, number>();
-  let done: string[] = [];
-  const bell = doorbell();
+  const tryAgain = someTries({ clock, random, waits });
+  const deletes = deletesOf(ports, clock, tryAgain);
   const hideSeconds = Math.min(visibilitySeconds, MOST_HIDE_SECONDS);
   const renewMs = (hideSeconds * 1_000) / 2;
 
   const drop = (receipt: string): void => {
     hiddenAtMs.delete(receipt);
-    done.push(receipt);
-    bell.ring();
+    deletes.add(receipt);
   };
 
-  const tryAgain = async <T>(act: () => Promise<T>): Promise<T | undefined> => {
-    for (let tries = 1; tries <= TRIES; tries += 1) {
-      try {
-        return await act();
-      } catch (error) {
-        if (!(error instanceof Unavailable)) throw error;
-        waits(causes(error));
-        await clock.sleep(backoffMs(tries, BACKOFF, random()));
-      }
-    }
-    return undefined;
-  };
-  const removeAll = async (): Promise<void> => {
-    const all = done;
-    done = [];
-    const left = await Promise.all(pieces(all).map((piece) => tryAgain(() => ports.remove(piece))));
-    for (const receipt of left.flatMap((one) => one ?? [])) done.push(receipt);
-  };
-
-  const removing = async (stop: AbortSignal): Promise<void> => {
-    while (!stop.aborted) {
-      await bell.rung(stop);
-      await clock.sleep(GATHER_MS, stop).catch(() => {});
-      await removeAll();
-    }
-  };
   const hiding = async (stop: AbortSignal): Promise<void> => {
     while (!stop.aborted) {
       await clock.sleep(renewMs / 5, stop).catch(() => {});
@@ -122,12 +95,66 @@ export function receipts({
     forget: (receipt) => void hiddenAtMs.delete(receipt),
     held: () => hiddenAtMs.size,
     async run(stop) {
-      await Promise.all([removing(stop), hiding(stop)]);
-      await removeAll();
+      await Promise.all([deletes.run(stop), hiding(stop)]);
+      await deletes.finish();
       await Promise.all(
         pieces([...hiddenAtMs.keys()]).map((piece) => ports.hide(piece, 0).catch(() => {})),
       );
     },
+  };
+}
+
+/** Calls `act` some times over while SQS is not available; undefined where it never was. */
+const someTries =
+  ({
+    clock,
+    random,
+    waits,
+  }: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly waits: (problem: string) => void;
+  }) =>
+  async <T>(act: () => Promise<T>): Promise<T | undefined> => {
+    for (let tries = 1; tries <= TRIES; tries += 1) {
+      try {
+        return await act();
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        waits(causes(error));
+        await clock.sleep(backoffMs(tries, BACKOFF, random()));
+      }
+    }
+    return undefined;
+  };
+
+/** Deletes receipts, several with one request, and again those that were not deleted. */
+function deletesOf(
+  { remove }: Pick<ReceiptPorts, "remove">,
+  clock: Clock,
+  tryAgain: ReturnType<typeof someTries>,
+) {
+  let done: string[] = [];
+  const bell = doorbell();
+  const removeAll = async (): Promise<void> => {
+    const all = done;
+    done = [];
+    const left = await Promise.all(pieces(all).map((piece) => tryAgain(() => remove(piece))));
+    for (const receipt of left.flatMap((one) => one ?? [])) done.push(receipt);
+  };
+  return {
+    add(receipt: string): void {
+      done.push(receipt);
+      bell.ring();
+    },
+    async run(stop: AbortSignal): Promise<void> {
+      while (!stop.aborted) {
+        await bell.rung(stop);
+        await clock.sleep(GATHER_MS, stop).catch(() => {});
+        await removeAll();
+      }
+    },
+    finish: removeAll,
   };
 }
 

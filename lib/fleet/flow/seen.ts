@@ -35,19 +35,7 @@ const SOON_FOR_MS = 30_000;
 /** Names that are asked in one round. */
 const NAMES_AT_ONCE = 20;
 
-/**
- * What the host can see of its writer's work without any right on the zone: by asking DNS. A name with several records
- * answers with one of them at a time, so that a record is seen sooner or later, not at once.
- */
-export function seenInDns({
-  dns,
-  zoneName,
-  sent,
-  sentAtMs,
-  clock,
-  random,
-  newWriter,
-}: {
+interface SeenOptions {
   readonly dns: DnsPorts;
   readonly zoneName: string;
   /** What was sent last. */
@@ -57,12 +45,74 @@ export function seenInDns({
   readonly random: Random;
   /** Another writer than before is there. */
   readonly newWriter: () => void;
-}): Seen {
-  const seen = new Map<RecordKey, RecordSet>();
+}
+
+/**
+ * What the host can see of its writer's work without any right on the zone: by asking DNS. A name with several records
+ * answers with one of them at a time, so that a record is seen sooner or later, not at once.
+ */
+export function seenInDns(options: SeenOptions): Seen {
+  const { sentAtMs, clock, random } = options;
+  const writer = writerInDns(options);
+  const records = recordsInDns(options);
+  return {
+    writer: writer.seen,
+    isWriterAway: writer.isAway,
+    counts: records.counts,
+    async run(stop) {
+      let writerAtMs = clock.now();
+      while (!stop.aborted) {
+        const nowMs = clock.now();
+        if (writerAtMs <= nowMs) {
+          await writer.look();
+          writerAtMs = clock.now() + WRITER_LOOK_MS * (0.75 + random() / 2);
+        }
+        if (records.unseen().length > 0) await records.look();
+        const isSoon = clock.now() - (sentAtMs() ?? 0) < SOON_FOR_MS && records.unseen().length > 0;
+        await clock.sleep(isSoon ? SOON_MS : SELDOM_MS, stop).catch(() => {});
+      }
+    },
+  };
+}
+
+function writerInDns({
+  dns,
+  zoneName,
+  clock,
+  newWriter,
+}: Pick<SeenOptions, "dns" | "zoneName" | "clock" | "newWriter">) {
   let writer: WriterSeen | undefined;
   let known: string | undefined;
   let since = clock.now();
+  return {
+    seen: () => writer,
+    isAway(): boolean | undefined {
+      const quietMs = clock.now() - (writer?.changedAtMs ?? since);
+      if (quietMs > WRITER_AWAY_MS) return true;
+      return writer === undefined ? undefined : false;
+    },
+    async look(): Promise<void> {
+      const texts = await dns.texts(fenceName(zoneName));
+      if (texts === undefined) {
+        since = clock.now();
+        return;
+      }
+      const fence = texts.map(parseFence).find((one) => one !== undefined);
+      if (fence === undefined) {
+        writer = undefined;
+        return;
+      }
+      const before = writer?.fence;
+      if (before?.count === fence.count && before.writer === fence.writer) return;
+      writer = { fence, changedAtMs: clock.now() };
+      if (known !== undefined && known !== fence.writer) newWriter();
+      known = fence.writer;
+    },
+  };
+}
 
+function recordsInDns({ dns, sent }: Pick<SeenOptions, "dns" | "sent">) {
+  const seen = new Map<RecordKey, RecordSet>();
   const askable = (): readonly (readonly [RecordKey, RecordSet])[] =>
     [...sent()].filter(([, { type }]) => type !== "SRV");
   const unseen = (): readonly (readonly [RecordKey, RecordSet])[] =>
@@ -71,57 +121,21 @@ export function seenInDns({
       return before === undefined || !sameRecord(before, record);
     });
 
-  const lookForWriter = async (): Promise<void> => {
-    const texts = await dns.texts(fenceName(zoneName));
-    if (texts === undefined) {
-      since = clock.now();
-      return;
-    }
-    const fence = texts.map(parseFence).find((one) => one !== undefined);
-    if (fence === undefined) {
-      writer = undefined;
-      return;
-    }
-    const before = writer?.fence;
-    if (before?.count === fence.count && before.writer === fence.writer) return;
-    writer = { fence, changedAtMs: clock.now() };
-    if (known !== undefined && known !== fence.writer) newWriter();
-    known = fence.writer;
-  };
-  const lookForRecords = async (): Promise<void> => {
-    const all = sent();
-    for (const key of seen.keys()) if (!all.has(key)) seen.delete(key);
-    const asked = new Map<string, RecordSet>();
-    for (const [, record] of unseen()) asked.set(`${record.type} ${record.name}`, record);
-    for (const { name, type } of [...asked.values()].slice(0, NAMES_AT_ONCE)) {
-      const answers = await dns.addresses(name, type === "AAAA" ? "AAAA" : "A");
-      if (answers === undefined) return;
-      for (const [key, record] of unseen()) {
-        if (record.name !== name || record.type !== type) continue;
-        if (record.values.some((value) => answers.includes(value))) seen.set(key, record);
-      }
-    }
-  };
-
   return {
-    writer: () => writer,
-    isWriterAway() {
-      const quietMs = clock.now() - (writer?.changedAtMs ?? since);
-      if (quietMs > WRITER_AWAY_MS) return true;
-      return writer === undefined ? undefined : false;
-    },
+    unseen,
     counts: () => ({ seen: askable().length - unseen().length, of: askable().length }),
-    async run(stop) {
-      let writerAtMs = clock.now();
-      while (!stop.aborted) {
-        const nowMs = clock.now();
-        if (writerAtMs <= nowMs) {
-          await lookForWriter();
-          writerAtMs = clock.now() + WRITER_LOOK_MS * (0.75 + random() / 2);
+    async look(): Promise<void> {
+      const all = sent();
+      for (const key of seen.keys()) if (!all.has(key)) seen.delete(key);
+      const asked = new Map<string, RecordSet>();
+      for (const [, record] of unseen()) asked.set(`${record.type} ${record.name}`, record);
+      for (const { name, type } of [...asked.values()].slice(0, NAMES_AT_ONCE)) {
+        const answers = await dns.addresses(name, type === "AAAA" ? "AAAA" : "A");
+        if (answers === undefined) return;
+        for (const [key, record] of unseen()) {
+          if (record.name !== name || record.type !== type) continue;
+          if (record.values.some((value) => answers.includes(value))) seen.set(key, record);
         }
-        if (unseen().length > 0) await lookForRecords();
-        const isSoon = clock.now() - (sentAtMs() ?? 0) < SOON_FOR_MS && unseen().length > 0;
-        await clock.sleep(isSoon ? SOON_MS : SELDOM_MS, stop).catch(() => {});
       }
     },
   };

@@ -82,13 +82,30 @@ export function messageQueue({
       requestTimeout: (LONG_POLL_SECONDS + 10) * 1_000,
     },
   });
-  const asked = <T>(
-    operation: string,
-    send: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
-  ): Promise<T> =>
+  const asked: Ask = (operation, send) =>
     inTime(REQUEST_LIMIT_MS, send).catch((error: unknown): never => {
       throw failure(operation, url, error);
     });
+
+  return {
+    ...sending(client, asked, url),
+    ...givenOut(client, asked, url),
+    receive: (stop) => receive(waiting, url, stop),
+    facts: () => factsOf(client, asked, url),
+    close() {
+      client.destroy();
+      waiting.destroy();
+    },
+  };
+}
+
+/** The answer to one request, in time. Throws what a failure means to the caller. */
+type Ask = <T>(
+  operation: string,
+  send: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
+) => Promise<T>;
+
+function sending(client: SQSClient, asked: Ask, url: string): Pick<MessageQueue, "send" | "bury"> {
   const put = async (to: string, body: string, reason?: string): Promise<void> => {
     const command = new SendMessageCommand({
       QueueUrl: to,
@@ -101,84 +118,80 @@ export function messageQueue({
     // Only SQS itself gives a message an id.
     if (MessageId === undefined) throw new Unavailable("SQS", "answered SendMessage without an id");
   };
-  const urlOf = async (target: QueueName): Promise<string | undefined> => {
-    const command = new GetQueueUrlCommand(target);
-    return (await asked("GetQueueUrl", (limit) => client.send(command, limit))).QueueUrl;
-  };
+  return { send: (body) => put(url, body), bury: put };
+}
 
+async function receive(
+  client: SQSClient,
+  url: string,
+  stop: AbortSignal,
+): Promise<readonly Received[]> {
+  const command = new ReceiveMessageCommand({
+    QueueUrl: url,
+    MaxNumberOfMessages: MOST_AT_ONCE,
+    WaitTimeSeconds: LONG_POLL_SECONDS,
+    MessageSystemAttributeNames: ["SenderId", "SentTimestamp", "ApproximateReceiveCount"],
+  });
+  const { Messages: messages = [] } = await client
+    .send(command, { abortSignal: stop })
+    .catch((error: unknown): never => {
+      throw stop.aborted ? stop.reason : failure("ReceiveMessage", url, error);
+    });
+  return messages.flatMap(({ MessageId: id, ReceiptHandle: receipt, Body: body, Attributes }) => {
+    const { SenderId: senderId = "", SentTimestamp, ApproximateReceiveCount } = Attributes ?? {};
+    const sentMs = Number(SentTimestamp);
+    if (id === undefined || receipt === undefined || !Number.isSafeInteger(sentMs)) return [];
+    const receives = Number(ApproximateReceiveCount ?? 1);
+    return [{ id, receipt, body: body ?? "", senderId, sentMs, receives }];
+  });
+}
+
+/** What is done with messages that were given out. */
+const givenOut = (
+  client: SQSClient,
+  asked: Ask,
+  url: string,
+): Pick<MessageQueue, "remove" | "hide"> => ({
+  async remove(receipts) {
+    const command = new DeleteMessageBatchCommand({
+      QueueUrl: url,
+      Entries: receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle })),
+    });
+    const { Failed: failed = [] } = await asked("DeleteMessageBatch", (limit) =>
+      client.send(command, limit),
+    );
+    // The sender's fault: the receipt is no good any more, and the message comes again.
+    return failed
+      .filter((one) => one.SenderFault !== true)
+      .flatMap(({ Id }) => receipts[Number(Id)] ?? []);
+  },
+  async hide(receipts, seconds) {
+    const command = new ChangeMessageVisibilityBatchCommand({
+      QueueUrl: url,
+      Entries: receipts.map((ReceiptHandle, at) => ({
+        Id: String(at),
+        ReceiptHandle,
+        VisibilityTimeout: seconds,
+      })),
+    });
+    await asked("ChangeMessageVisibilityBatch", (limit) => client.send(command, limit));
+  },
+});
+
+async function factsOf(client: SQSClient, asked: Ask, url: string): Promise<QueueFacts> {
+  const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...FACTS] });
+  const { Attributes: all = {} } = await asked("GetQueueAttributes", (limit) =>
+    client.send(command, limit),
+  );
+  const target = deadLetterTarget(all.RedrivePolicy);
+  const named = target && new GetQueueUrlCommand(target);
+  const deadLetterUrl =
+    named && (await asked("GetQueueUrl", (limit) => client.send(named, limit))).QueueUrl;
   return {
-    send: (body) => put(url, body),
-    bury: put,
-    async receive(stop) {
-      const { Messages: messages = [] } = await waiting
-        .send(
-          new ReceiveMessageCommand({
-            QueueUrl: url,
-            MaxNumberOfMessages: MOST_AT_ONCE,
-            WaitTimeSeconds: LONG_POLL_SECONDS,
-            MessageSystemAttributeNames: ["SenderId", "SentTimestamp", "ApproximateReceiveCount"],
-          }),
-          { abortSignal: stop },
-        )
-        .catch((error: unknown): never => {
-          throw stop.aborted ? stop.reason : failure("ReceiveMessage", url, error);
-        });
-      return messages.flatMap(
-        ({ MessageId: id, ReceiptHandle: receipt, Body: body, Attributes }) => {
-          const {
-            SenderId: senderId = "",
-            SentTimestamp,
-            ApproximateReceiveCount,
-          } = Attributes ?? {};
-          const sentMs = Number(SentTimestamp);
-          if (id === undefined || receipt === undefined || !Number.isSafeInteger(sentMs)) return [];
-          const receives = Number(ApproximateReceiveCount ?? 1);
-          return [{ id, receipt, body: body ?? "", senderId, sentMs, receives }];
-        },
-      );
-    },
-    async remove(receipts) {
-      const command = new DeleteMessageBatchCommand({
-        QueueUrl: url,
-        Entries: receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle })),
-      });
-      const { Failed: failed = [] } = await asked("DeleteMessageBatch", (limit) =>
-        client.send(command, limit),
-      );
-      // The sender's fault: the receipt is no good any more, and the message comes again.
-      return failed
-        .filter((one) => one.SenderFault !== true)
-        .flatMap(({ Id }) => receipts[Number(Id)] ?? []);
-    },
-    async hide(receipts, seconds) {
-      const command = new ChangeMessageVisibilityBatchCommand({
-        QueueUrl: url,
-        Entries: receipts.map((ReceiptHandle, at) => ({
-          Id: String(at),
-          ReceiptHandle,
-          VisibilityTimeout: seconds,
-        })),
-      });
-      await asked("ChangeMessageVisibilityBatch", (limit) => client.send(command, limit));
-    },
-    async facts() {
-      const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...FACTS] });
-      const { Attributes: all = {} } = await asked("GetQueueAttributes", (limit) =>
-        client.send(command, limit),
-      );
-      const target = deadLetterTarget(all.RedrivePolicy);
-      const deadLetterUrl = target && (await urlOf(target));
-      return {
-        visibilitySeconds: Number(all.VisibilityTimeout ?? 30),
-        waiting: Number(all.ApproximateNumberOfMessages ?? 0),
-        inFlight: Number(all.ApproximateNumberOfMessagesNotVisible ?? 0),
-        ...(deadLetterUrl !== undefined && { deadLetterUrl }),
-      };
-    },
-    close() {
-      client.destroy();
-      waiting.destroy();
-    },
+    visibilitySeconds: Number(all.VisibilityTimeout ?? 30),
+    waiting: Number(all.ApproximateNumberOfMessages ?? 0),
+    inFlight: Number(all.ApproximateNumberOfMessagesNotVisible ?? 0),
+    ...(deadLetterUrl !== undefined && { deadLetterUrl }),
   };
 }
 

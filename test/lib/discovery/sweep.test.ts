@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "@jest/globals";
 import fc from "fast-check";
-import { sweepRefusal, judgeRecords } from "../../../lib/discovery/sweep.ts";
+import { judgeRecords, sweepRefusal } from "../../../lib/discovery/sweep.ts";
 import type { InstanceId, TaskId } from "../../../lib/ecs/arn.ts";
 import type {
   Cluster,

@@ -98,7 +98,9 @@ describe("reading the fleet", () => {
     const { ecs, asked } = ecsOf({
       clusters: { a: { instances: hosts, running: at(task, 5_000, 101) } },
     });
-    const [read] = (await readFleet(["a"], owners(hosts, 1), { ecs, retry: once })) as [ReadCluster];
+    const [read] = (await readFleet(["a"], owners(hosts, 1), { ecs, retry: once })) as [
+      ReadCluster,
+    ];
     expect(read).toMatchObject({ kind: "read", name: "a" });
     expect([read.listed.size, read.running.size]).toEqual([250, 101]);
     expect([read.instances.size, read.tasks.size]).toEqual([250, 250]);
