@@ -1,7 +1,7 @@
 import { expect, it, test } from "@jest/globals";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { manifestText } from "../../../../lib/kubernetes/io/manifest-text.ts";
+import { manifestText, plainYaml, yamlOf } from "../../../../lib/kubernetes/io/manifest-text.ts";
 
 const manifest = (text: string) => ({
   apiVersion: "v1",
@@ -66,4 +66,57 @@ it("any text is read as it was, in YAML and JSON", () => {
       });
     }),
   );
+});
+
+test.each([
+  "80",
+  "a b",
+  "a: b",
+  "a:b",
+  "a :b",
+  "yes",
+  "No",
+  "250m",
+  "1Mi",
+  "100%",
+  "/x",
+  "-x",
+  "x-",
+  "a #b",
+  "e3",
+  "nginx:1.27",
+  "a ",
+  "",
+])("%j is written the same way by the fast writer, or left to the library", (text) => {
+  const fast = plainYaml(manifest(text));
+  expect([undefined, yamlOf(manifest(text))]).toContain(fast);
+});
+
+it("the fast writer writes what the library writes", () => {
+  const text = fc.oneof(
+    fc.stringMatching(/^[A-Za-z0-9:./ %_-]{0,12}$/),
+    fc.constantFrom("on", "80", "5Gi", "nginx:1.27", "ecs agent 0.1.0"),
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: "small" },
+      text,
+      fc.integer(),
+      fc.boolean(),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(text, tie("value"), { maxKeys: 3 }),
+    ),
+  }));
+  let fast = 0;
+  fc.assert(
+    fc.property(fc.dictionary(text, value, { minKeys: 1, maxKeys: 3 }), (members) => {
+      const object = members as unknown as Parameters<typeof yamlOf>[0];
+      const plain = plainYaml(object);
+      if (plain === undefined) return;
+      fast += 1;
+      expect(plain).toBe(yamlOf(object));
+    }),
+    { numRuns: 1_000 },
+  );
+  expect(fast).toBeGreaterThan(50);
 });
