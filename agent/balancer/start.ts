@@ -48,13 +48,25 @@ export interface OpenedJournal {
   readonly problem: string | undefined;
 }
 
-/** The journal of this host; where it can't be read or written, with the reason. */
+/** The same journal, and nothing of it is ever changed. */
+const readOnly = (store: ReturnType<Edges["journal"]>): ReturnType<Edges["journal"]> => ({
+  path: store.path,
+  read: () => store.read(),
+  write: async () => {},
+  setAside: async () => {},
+});
+
+/**
+ * The journal of this host; where it can't be read or written, with the reason. With `isRead` it is only read, and what is
+ * written into it is forgotten.
+ */
 export async function journalOf(
   edges: Pick<Edges, "journal">,
   scope: { readonly region: string; readonly instance: string },
   { log }: Pick<Surroundings, "log">,
+  isRead: boolean,
 ): Promise<OpenedJournal> {
-  const store = edges.journal();
+  const store = isRead ? readOnly(edges.journal()) : edges.journal();
   try {
     const journal = await openJournal(store, scope, (problem) =>
       log.warn(problem, { file: store.path }),

@@ -76,9 +76,7 @@ async function passesOf(joined: Joined, clients: Clients, instance: string): Pro
   const { clock, random } = surroundings;
   const { dryRun } = config;
   const { tell } = observed;
-  const { journal, problem } = dryRun
-    ? { journal: undefined, problem: undefined }
-    : await journalOf(edges, { region, instance }, surroundings);
+  const { journal, problem } = await journalOf(edges, { region, instance }, surroundings, dryRun);
   const common = { journal, journalProblem: problem, instance, dryRun, tell };
   return {
     journal,

@@ -259,7 +259,8 @@ export async function balancerWorld({
   const config = line.config as BalancerConfig;
   const seen = observer(config, surroundings);
   /** A process: what it knows is new, the disk and AWS are not. */
-  const start = () => openWorld(config, surroundings, edges, seen, () => {});
+  const start = (over: Partial<BalancerConfig> = {}) =>
+    openWorld({ ...config, ...over }, surroundings, edges, seen, () => {});
   let parts = await start();
   /** One cycle, with as much time as it needs. */
   const cycle = async () => {
@@ -284,9 +285,9 @@ export async function balancerWorld({
     faults(next: (name: string) => Fault): void {
       faultOf = next;
     },
-    async restart() {
+    async restart(over: Partial<BalancerConfig> = {}) {
       parts.close();
-      parts = await start();
+      parts = await start(over);
     },
   };
 }

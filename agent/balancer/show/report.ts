@@ -1,5 +1,6 @@
 import { callText } from "../../../lib/elb/calls.ts";
 import { callsOfPlan, isEmptyPlan, planDiff } from "../../../lib/elb/listener-plan.ts";
+import { listenerText } from "../../../lib/elb/load-balancer.ts";
 import type { Service } from "../../../lib/elb/service.ts";
 import { line } from "../../cli/terminal.ts";
 import type { CycleResult } from "../work/parts.ts";
@@ -33,13 +34,7 @@ export interface DryRunReport {
 }
 
 export function dryRunReport(result: CycleResult, instance: string): DryRunReport {
-  const loadBalancers = result.plans
-    .filter((plan) => !isEmptyPlan(plan))
-    .map((plan) => ({
-      name: plan.loadBalancer,
-      diff: planDiff(plan, instance),
-      calls: callsOfPlan(plan, instance).map(callText),
-    }));
+  const loadBalancers = balancerChanges(result, instance);
   const targetGroups = result.reports
     .map(({ arn, plan }) => ({
       arn,
@@ -71,8 +66,39 @@ export function dryRunReport(result: CycleResult, instance: string): DryRunRepor
   };
 }
 
+/** What would be done at each load balancer: what a killed process has left comes first. */
+function balancerChanges(
+  { plans, recoveries }: CycleResult,
+  instance: string,
+): DryRunReport["loadBalancers"] {
+  const left = recoveries.map(({ begun, recovery: { port, calls } }) => ({
+    name: begun.loadBalancer,
+    diff:
+      port === undefined
+        ? []
+        : [
+            `+ listener ${listenerText({ ...begun.from.listener, instancePort: port })} ` +
+              `(${begun.service}, a move that was not at its end)`,
+          ],
+    calls: calls.map(callText),
+  }));
+  const planned = plans
+    .filter((plan) => !isEmptyPlan(plan))
+    .map((plan) => ({
+      name: plan.loadBalancer,
+      diff: planDiff(plan, instance),
+      calls: callsOfPlan(plan, instance).map(callText),
+    }));
+  return [...Map.groupBy([...left, ...planned], ({ name }) => name)].map(([name, all]) => ({
+    name,
+    diff: all.flatMap(({ diff }) => diff),
+    calls: all.flatMap(({ calls }) => calls),
+  }));
+}
+
 /** How the service fares, and where it fares well, whether its outlet is to be changed for that. */
-function standingIn({ standings, plans, reports }: CycleResult, service: Service): Standing {
+function standingIn(result: CycleResult, service: Service): Standing {
+  const { standings, plans, recoveries, reports } = result;
   const standing = standings.get(service.key) ?? { mark: "wait", text: "not looked at" };
   if (standing.mark !== "good") return standing;
   const { outlet } = service;
@@ -82,10 +108,12 @@ function standingIn({ standings, plans, reports }: CycleResult, service: Service
       ? { mark: "wait", text: `target group ${groupName(outlet.targetGroupArn)} would be changed` }
       : standing;
   }
-  const plan = plans.find(({ loadBalancer }) => loadBalancer === outlet.loadBalancer);
-  return plan === undefined || isEmptyPlan(plan)
-    ? standing
-    : { mark: "wait", text: `load balancer ${plan.loadBalancer} would be changed` };
+  const changes =
+    recoveries.some(({ begun }) => begun.loadBalancer === outlet.loadBalancer) ||
+    plans.some((plan) => plan.loadBalancer === outlet.loadBalancer && !isEmptyPlan(plan));
+  return changes
+    ? { mark: "wait", text: `load balancer ${outlet.loadBalancer} would be changed` }
+    : standing;
 }
 
 /** The report for people. */

@@ -3,7 +3,7 @@ import type { BalancerPlan } from "../../../lib/elb/listener-plan.ts";
 import type { WantedPort } from "../../../lib/elb/recovery.ts";
 import { loadBalancerOf } from "../../../lib/elb/service.ts";
 import { wishOf } from "../../../lib/elb/wishes.ts";
-import type { BalancerWish } from "./classic-pass.ts";
+import type { BalancerWish, PlannedRecovery } from "./classic-pass.ts";
 import type { CycleOptions, Failed } from "./parts.ts";
 import { type Seen, stateOf } from "./services.ts";
 import type { Standing } from "./standing.ts";
@@ -16,12 +16,14 @@ export function balancerWork(options: CycleOptions) {
   const { classic, journal } = options;
   const standings = new Map<string, Standing>();
   let plans: readonly BalancerPlan[] = [];
+  let recoveries: readonly PlannedRecovery[] = [];
   let asked = "";
   let isUnfinished = true;
 
   return {
     standings: (): ReadonlyMap<string, Standing> => standings,
     plans: () => plans,
+    recoveries: () => recoveries,
     /** True when something was changed, or is not at its end. */
     async run(
       seen: readonly Seen[],
@@ -36,7 +38,7 @@ export function balancerWork(options: CycleOptions) {
         const result = await classic.run(wishes, wantedPort(wishes, tasksKnown));
         asked = text;
         isUnfinished = result.again;
-        plans = result.plans;
+        ({ plans, recoveries } = result);
         standings.clear();
         for (const [key, standing] of result.standings) standings.set(key, standing);
         return result.again;

@@ -11,7 +11,7 @@ import {
 } from "../../../lib/elb/listener-plan.ts";
 import type { LoadBalancer } from "../../../lib/elb/load-balancer.ts";
 import type { ClassicApi } from "../../../lib/elb/ports.ts";
-import type { WantedPort } from "../../../lib/elb/recovery.ts";
+import { type Recovery, recover, type WantedPort } from "../../../lib/elb/recovery.ts";
 import type { Clock, Random } from "../../../lib/kit/flow/clock.ts";
 import type { Resting } from "./resting.ts";
 import type { Standing, Tell } from "./standing.ts";
@@ -41,8 +41,15 @@ interface ClassicResult {
   readonly standings: ReadonlyMap<string, Standing>;
   /** What each load balancer lacked when it was looked at. */
   readonly plans: readonly BalancerPlan[];
+  /** With --dryRun: how moves that were begun would be brought to their end, before the plans. */
+  readonly recoveries: readonly PlannedRecovery[];
   /** Something was changed, or is not at its end: what was seen is old. */
   readonly again: boolean;
+}
+
+export interface PlannedRecovery {
+  readonly begun: Begun;
+  readonly recovery: Recovery;
 }
 
 /** The work at Classic Load Balancers, one pass at a time. */
@@ -65,7 +72,7 @@ export function classicPass(options: ClassicPassOptions): ClassicPass {
   const { api, journal, clock, random, dryRun } = options;
   const look = balancerLook({ api, clock });
   const moves =
-    journal === undefined ? undefined : mover({ send: api.send, journal, clock, random });
+    journal === undefined || dryRun ? undefined : mover({ send: api.send, journal, clock, random });
   const replay = moves && replays(options, moves, look);
   let seen: ReadonlyMap<string, SeenBalancer> = new Map();
 
@@ -76,11 +83,13 @@ export function classicPass(options: ClassicPassOptions): ClassicPass {
       const names = new Set([...wishes, ...begun].map(({ loadBalancer }) => loadBalancer));
       const standings = new Map<string, Standing>();
       const plans: BalancerPlan[] = [];
-      if (names.size === 0) return { standings, plans, again: false };
+      if (names.size === 0) return { standings, plans, recoveries: [], again: false };
       seen = await look(names);
+      const recoveries = dryRun ? recoveriesOf(begun, seen, wantedPort) : [];
+      seen = new Map([...seen].map(([name, one]) => [name, recovered(one, recoveries)]));
       // Moves that were begun come first, whatever else is wanted of their load balancers.
       if (replay !== undefined && begun.length > 0) seen = await replay(seen, names, wantedPort);
-      let again = begun.length > 0;
+      let again = begun.length > 0 && !dryRun;
       for (const [name, about] of Map.groupBy(wishes, ({ loadBalancer }) => loadBalancer)) {
         const result = await workAt(
           { options, moves },
@@ -91,9 +100,34 @@ export function classicPass(options: ClassicPassOptions): ClassicPass {
         plans.push(result.plan);
         again ||= !isEmptyPlan(result.plan) && !dryRun;
       }
-      return { standings, plans, again };
+      return { standings, plans, recoveries, again };
     },
   };
+}
+
+/** What would be done for each move that was begun; nothing for those that only need to be struck out. */
+const recoveriesOf = (
+  begun: readonly Begun[],
+  seen: ReadonlyMap<string, SeenBalancer>,
+  wantedPort: (begun: Begun) => WantedPort,
+): readonly PlannedRecovery[] =>
+  begun.flatMap((one) => {
+    const there = seen.get(one.loadBalancer);
+    if (there?.kind !== "found") return [];
+    const recovery = recover(one, there.balancer, wantedPort(one));
+    return recovery.calls.length === 0 ? [] : [{ begun: one, recovery }];
+  });
+
+/** The load balancer as it would be with its missing listeners. */
+function recovered(seen: SeenBalancer, recoveries: readonly PlannedRecovery[]): SeenBalancer {
+  if (seen.kind !== "found") return seen;
+  const { balancer } = seen;
+  const back = recoveries.flatMap(({ begun: { loadBalancer, from }, recovery: { port } }) =>
+    loadBalancer === balancer.name && port !== undefined
+      ? [{ ...from, listener: { ...from.listener, instancePort: port } }]
+      : [],
+  );
+  return { kind: "found", balancer: { ...balancer, listeners: [...balancer.listeners, ...back] } };
 }
 
 type Moves = ReturnType<typeof mover>;

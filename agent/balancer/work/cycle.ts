@@ -54,6 +54,7 @@ export function cycles(options: CycleOptions): () => Promise<CycleResult> {
         ]),
       ),
       plans: atBalancers.plans(),
+      recoveries: atBalancers.recoveries(),
       reports: atGroups.reports(),
       problems: [...problems, ...strange],
       isThrottled,

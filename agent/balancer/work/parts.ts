@@ -4,7 +4,7 @@ import type { GroupReport } from "../../../lib/elb/flow/targets.ts";
 import type { BalancerPlan } from "../../../lib/elb/listener-plan.ts";
 import type { Files } from "../files.ts";
 import type { HostIdentity } from "../identity.ts";
-import type { ClassicPass } from "./classic-pass.ts";
+import type { ClassicPass, PlannedRecovery } from "./classic-pass.ts";
 import type { DockerWatch } from "./docker-watch.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { Resting } from "./resting.ts";
@@ -19,6 +19,8 @@ export interface CycleResult {
   readonly seen: readonly Seen[];
   readonly standings: ReadonlyMap<string, Standing>;
   readonly plans: readonly BalancerPlan[];
+  /** With --dryRun: moves that were begun, and how they would be brought to their end. */
+  readonly recoveries: readonly PlannedRecovery[];
   readonly reports: readonly GroupReport[];
   /** Why a look failed: what was found last still counts. */
   readonly problems: readonly string[];

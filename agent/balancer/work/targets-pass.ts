@@ -123,8 +123,9 @@ async function workAt(
     for (const { id, port } of known) wanted.set(`${id} ${port}`, { id, port });
   }
   const report = await keeper.look(arn, [...wanted.values()]);
+  if (options.dryRun) return report;
   if (options.journal === undefined) {
-    if (lacks(report) && !options.dryRun) {
+    if (lacks(report)) {
       all(
         `the journal can't be kept, and without it no target is registered: ${options.journalProblem}`,
       );

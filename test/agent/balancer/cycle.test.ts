@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "@jest/globals";
 import { dryRunReport } from "../../../agent/balancer/show/report.ts";
-import { balancerWorld, GROUP, hostTask } from "../../support/balancer-world.ts";
+import { balancerWorld, GROUP, hostTask, Killed } from "../../support/balancer-world.ts";
 import { INSTANCE, web } from "../../support/elb.ts";
 
 const entry = (family: string, over: object = {}) => ({
@@ -233,6 +233,47 @@ it("a dry run says of each service whether its load balancer would be changed", 
     ["moves", "wait", "load balancer moves would be changed"],
     ["stays", "good", "as wanted"],
   ]);
+});
+
+it("a dry run shows what a killed process has left: a listener to bring back, a target to take out; and changes nothing", async () => {
+  const target = { ...entry("t"), loadBalancerName: undefined, mode: "targets" };
+  const world = await balancerWorld({
+    services: [entry("web"), { ...target, targetGroupArn: GROUP }],
+    balancers: [plain("web", 33_000)],
+    groups: [{ arn: GROUP, port: 80 }],
+  });
+  world.outside.tasks = [hostTask("web", 33_000), hostTask("t", 50_000)];
+  await world.cycle();
+  world.outside.tasks = [hostTask("web", 40_000)];
+  world.faults((name) => (name === "DeleteLoadBalancerListeners" ? "killed after" : "none"));
+  await expect(world.cycle()).rejects.toThrow(Killed);
+  world.faults(() => "none");
+  expect(world.elb.plain("web").listeners).toEqual([]);
+  const { disk } = world.outside;
+
+  await world.restart({ dryRun: true });
+  await world.cycle();
+  const report = dryRunReport(await world.cycle(), INSTANCE);
+  expect(report.changes).toBe(true);
+  expect(report.loadBalancers).toEqual([
+    {
+      name: "web",
+      diff: [
+        "+ listener 80/HTTP → 40000/HTTP (web, a move that was not at its end)",
+        expect.stringMatching(/^- health check HTTP:33000/),
+        expect.stringMatching(/^\+ health check HTTP:40000/),
+      ],
+      calls: [
+        "CreateLoadBalancerListeners web listener 80/HTTP → 40000/HTTP",
+        expect.stringMatching(/^ConfigureHealthCheck web HTTP:40000/),
+      ],
+    },
+  ]);
+  expect(report.targetGroups).toEqual([{ arn: GROUP, diff: [`- target ${INSTANCE}:50000`] }]);
+  expect(report.services.map(({ mark }) => mark)).toEqual(["wait", "wait"]);
+  expect(world.elb.plain("web").listeners).toEqual([]);
+  expect(world.targets(GROUP)).toEqual([`${INSTANCE}:50000`]);
+  expect(world.outside.disk).toBe(disk);
 });
 
 it("a file that was never read has said nothing that could still count", async () => {
