@@ -51,6 +51,7 @@ function tellOfTasks(log: Log, changed: (text: string) => void): Pick<Tell, "ser
   let absent = new Map<string, string>();
   let before: ReadonlyMap<number, readonly Backend[]> = new Map();
   let problemBefore: string | undefined;
+  let hasRead = false;
 
   const tellAbsences = (absences: Served["absences"]): void => {
     const now = new Map(absences.map(({ of, reason, detail }) => [of, `${reason}: ${detail}`]));
@@ -69,6 +70,7 @@ function tellOfTasks(log: Log, changed: (text: string) => void): Pick<Tell, "ser
 
   return {
     served({ ports, absences }) {
+      hasRead = true;
       if (problemBefore !== undefined) {
         problemBefore = undefined;
         log.info("the tasks can be read again");
@@ -88,7 +90,8 @@ function tellOfTasks(log: Log, changed: (text: string) => void): Pick<Tell, "ser
       const isNew = problem !== problemBefore;
       problemBefore = problem;
       const fields = { cause: problem, retryInSeconds: Math.round(pauseMs / 100) / 10 };
-      const text = "the tasks can't be read: what was read last is served on, tries again";
+      const meanwhile = hasRead ? "what was read last is served on" : "nobody is served yet";
+      const text = `the tasks can't be read: ${meanwhile}, tries again`;
       if (!isNew) {
         log.debug(text, fields);
         return;

@@ -61,19 +61,41 @@ async function sayHealth(answer: unknown, json: boolean): Promise<Answer> {
 }
 
 async function sayState(answer: unknown, json: boolean): Promise<Answer> {
-  const [{ State }, { textOf }, { shapeProblem }] = await Promise.all([
-    import("../host/state.ts"),
-    import("./text.ts"),
-    import("../../lib/kit/io/shape.ts"),
-  ]);
-  const parsed = State.safeParse(answer);
-  if (!parsed.success) {
-    const problem = `the agent's answer is of another form: ${shapeProblem(parsed.error)}`;
+  const read = await readState(answer);
+  if ("problem" in read) {
+    const problem = `the agent's answer is of another form: ${read.problem}`;
     await (json
       ? printJson({ ok: false, problems: [problem] })
       : print([line({ text: "not readable", style: "red" }, `: ${problem}`)]));
     return { code: 1, why: "not readable" };
   }
-  await (json ? printJson(answer) : print(textOf(parsed.data)));
-  return parsed.data.health.ok ? { code: 0, why: "healthy" } : { code: 1, why: "not healthy" };
+  await (json ? printJson(answer) : print(read.text));
+  return read.ok ? { code: 0, why: "healthy" } : { code: 1, why: "not healthy" };
+}
+
+/** The state of any mode, as text. The state of discover is older, and has a form of its own. */
+async function readState(
+  answer: unknown,
+): Promise<
+  { readonly ok: boolean; readonly text: readonly string[] } | { readonly problem: string }
+> {
+  const { shapeProblem } = await import("../../lib/kit/io/shape.ts");
+  if (typeof answer === "object" && answer !== null && "schema" in answer) {
+    const [{ ModeState }, { modeText }] = await Promise.all([
+      import("../page/view.ts"),
+      import("./mode-text.ts"),
+    ]);
+    const { data, error } = ModeState.safeParse(answer);
+    return data === undefined
+      ? { problem: shapeProblem(error) }
+      : { ok: data.health.ok, text: modeText(data) };
+  }
+  const [{ State }, { textOf }] = await Promise.all([
+    import("../host/state.ts"),
+    import("./text.ts"),
+  ]);
+  const { data, error } = State.safeParse(answer);
+  return data === undefined
+    ? { problem: shapeProblem(error) }
+    : { ok: data.health.ok, text: textOf(data) };
 }

@@ -1,5 +1,6 @@
 import { columns, line, type Piece } from "../cli/terminal.ts";
 import type { ChangeState, ContainerState, RecordSetState, State } from "../host/state.ts";
+import { ago, span } from "./span.ts";
 
 /** So many of the last changes are shown; `--json` has them all. */
 const CHANGES_SHOWN = 10;
@@ -128,13 +129,3 @@ function changeCells(change: ChangeState, nowS: number): readonly Piece[] {
 
 const table = (title: string, rows: readonly (readonly Piece[])[]): readonly string[] =>
   rows.length === 0 ? [] : ["", line({ text: title, style: "bold" }), ...columns(rows)];
-
-const ago = (atS: number, nowS: number): string => `${span(nowS - atS)} ago`;
-
-/** A time that people can take in: `12 s`, `3 min`, `5 h`, `2 d`. */
-function span(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 120) return `${whole} s`;
-  if (whole < 7_200) return `${Math.round(whole / 60)} min`;
-  return whole < 172_800 ? `${Math.round(whole / 3_600)} h` : `${Math.round(whole / 86_400)} d`;
-}

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { plot } from "./plot.ts";
 import { resultTable, type Scenario } from "./results.ts";
 import { ambassador } from "./scenarios/ambassador.ts";
+import { ambassadorFaults } from "./scenarios/ambassador-faults.ts";
 import { ambassadorFleet } from "./scenarios/ambassador-fleet.ts";
 import { burst } from "./scenarios/burst.ts";
 import { churn } from "./scenarios/churn.ts";
@@ -45,6 +46,7 @@ const all: Readonly<Record<string, () => Promise<readonly Scenario[]>>> = {
   i: killed,
   j: () => update(seed),
   ambassador,
+  ambassadorFaults,
   ambassadorFleet: () => ambassadorFleet(seed, values.hosts.split(",").map(Number)),
   proxy: proxyServing,
   proxyChurn,

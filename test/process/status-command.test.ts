@@ -179,6 +179,22 @@ describe("status", () => {
     expect(stdout.split("\n")).toHaveLength(8);
   });
 
+  it("shows the state of a mode other than discover, and ends with 1 when it is not well", async () => {
+    const other = {
+      schema: 1,
+      agent: { mode: "ambassador", version: "0.1.0", startedAt: AT - 60, now: AT },
+      health: { ok: false, problems: ["port 80 has no task"] },
+      ready: { ok: true, problems: [] },
+      ...{ needsYou: [], figures: [], tables: [], changes: [], neighbours: [] },
+    };
+    await using agent = await agentThatSays({ "/v1/state": [200, other] });
+    const { code, stdout } = await agent.ask();
+    expect([code, stdout]).toEqual([
+      1,
+      "not healthy: port 80 has no task\nagent  ambassador 0.1.0, for 60 s",
+    ]);
+  });
+
   it("with --json prints the agent's own answer", async () => {
     await using agent = await agentThatSays(state({ health: unwell }));
     const { code, stdout } = await agent.ask("--json");
