@@ -120,4 +120,3 @@ const doubt = ({ record }: Judged, reason: "refused" | "unfinished", detail: str
   record,
   fate: { kind: "unsure", reason, detail },
 });
-
