@@ -1,4 +1,4 @@
-import { columns, line, type Piece } from "../cli/print.ts";
+import { columns, line, type Piece } from "../cli/terminal.ts";
 import type { Cell, ModeState } from "../page/view.ts";
 import { ago, span } from "./span.ts";
 
