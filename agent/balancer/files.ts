@@ -13,7 +13,7 @@ export interface OneFile {
 }
 
 /** Why a file could not be read or understood. */
-export interface FileTrouble {
+interface FileTrouble {
   readonly why: string;
   /** It was read before, and what it said then still counts. */
   readonly isKept: boolean;
