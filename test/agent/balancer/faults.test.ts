@@ -19,6 +19,9 @@ const SERVICES = [
     targetGroupArn: GROUP,
   },
 ];
+/** A run is several processes: two hundred times the work of a rule's. */
+const RUNS = Math.max(60, Math.floor(Number(process.env["FUZZ_RUNS"] ?? 0) / 200));
+const LIMIT_MS = 600_000;
 const THEIRS = { id: INSTANCE, port: 9_000 };
 
 /** One deploy of both services, and what goes wrong with each request meanwhile, in their order. */
@@ -44,47 +47,51 @@ async function worldOf() {
   return world;
 }
 
-it("whatever goes wrong with any request or with the disk, and wherever it is killed, in the end all is as wanted, and nothing else was touched", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(deploy, { minLength: 1, maxLength: 4 }), async (deploys) => {
-      const world = await worldOf();
-      const other = world.elb.plain("other");
-      let port = 40_000;
-      for (const { keepsOld, cycles, faults } of deploys) {
-        port += 10;
-        const old = keepsOld ? world.outside.tasks : [];
-        world.outside.tasks = [...old, hostTask("a", port), hostTask("t", 10_000 + port)];
-        const left = [...faults];
-        world.faults(() => left.shift() ?? "none");
-        for (let times = 0; times < cycles; times += 1) {
-          const isKilled = await world.cycle().then(
-            () => false,
-            (error: unknown) => error instanceof Killed || Promise.reject(error),
-          );
-          if (!isKilled) continue;
-          world.faults(() => "none");
-          await world.restart();
+it(
+  "whatever goes wrong with any request or with the disk, and wherever it is killed, in the end all is as wanted, and nothing else was touched",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(deploy, { minLength: 1, maxLength: 4 }), async (deploys) => {
+        const world = await worldOf();
+        const other = world.elb.plain("other");
+        let port = 40_000;
+        for (const { keepsOld, cycles, faults } of deploys) {
+          port += 10;
+          const old = keepsOld ? world.outside.tasks : [];
+          world.outside.tasks = [...old, hostTask("a", port), hostTask("t", 10_000 + port)];
+          const left = [...faults];
           world.faults(() => left.shift() ?? "none");
+          for (let times = 0; times < cycles; times += 1) {
+            const isKilled = await world.cycle().then(
+              () => false,
+              (error: unknown) => error instanceof Killed || Promise.reject(error),
+            );
+            if (!isKilled) continue;
+            world.faults(() => "none");
+            await world.restart();
+            world.faults(() => left.shift() ?? "none");
+          }
         }
-      }
-      world.faults(() => "none");
-      world.outside.tasks = [hostTask("a", port), hostTask("t", 10_000 + port)];
-      // Whatever was refused rests for ten minutes at the most.
-      await world.clock.pass(world.clock.now() + 601_000);
-      for (let times = 0; times < 8; times += 1) await world.cycle();
-      const { listeners, backEnds, check, instances } = world.elb.plain("web");
-      expect(listeners).toMatchObject([{ lbPort: 80, instancePort: port, policies: ["stick"] }]);
-      expect(backEnds[port]).toEqual(["proxy"]);
-      expect(check.target).toBe(`HTTP:${port}/health`);
-      expect(instances).toEqual([INSTANCE]);
-      expect(world.elb.plain("other")).toEqual(other);
-      const targets = world.targets(GROUP).filter((one) => !one.endsWith(" draining"));
-      expect(targets).toEqual([`${INSTANCE}:9000`, `${INSTANCE}:${10_000 + port}`]);
-      expect(world.outside.disk).toContain('"begun":[]');
-    }),
-    { numRuns: Number(globalThis.process.env["FUZZ_RUNS"] ?? 200) },
-  );
-});
+        world.faults(() => "none");
+        world.outside.tasks = [hostTask("a", port), hostTask("t", 10_000 + port)];
+        // Whatever was refused rests for ten minutes at the most.
+        await world.clock.pass(world.clock.now() + 601_000);
+        for (let times = 0; times < 8; times += 1) await world.cycle();
+        const { listeners, backEnds, check, instances } = world.elb.plain("web");
+        expect(listeners).toMatchObject([{ lbPort: 80, instancePort: port, policies: ["stick"] }]);
+        expect(backEnds[port]).toEqual(["proxy"]);
+        expect(check.target).toBe(`HTTP:${port}/health`);
+        expect(instances).toEqual([INSTANCE]);
+        expect(world.elb.plain("other")).toEqual(other);
+        const targets = world.targets(GROUP).filter((one) => !one.endsWith(" draining"));
+        expect(targets).toEqual([`${INSTANCE}:9000`, `${INSTANCE}:${10_000 + port}`]);
+        expect(world.outside.disk).toContain('"begun":[]');
+      }),
+      { numRuns: RUNS },
+    );
+  },
+  LIMIT_MS,
+);
 
 /** Of requests and writings, each with a moment before and one after it, the end at this moment. */
 function killAt(at: number) {
