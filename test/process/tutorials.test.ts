@@ -5,19 +5,19 @@ import { blocksIn, difference, runSteps, stepsIn } from "../support/tutorial.ts"
 
 const FOLDER = "docs/tutorials";
 const HERE = ["ambassador", "balancer", "cluster", "convert", "discover", "login", "proxy"];
-/** They need what only another project of the tests has: an emulator of AWS, a control plane. */
-const ELSEWHERE = ["kube", "writer"];
+/** Nobody runs these yet: kube's builds a control plane. */
+const NOT_RUN = ["kube"];
 const LIMIT_MS = 300_000;
 
 const [setUp = ""] = blocksIn(`${FOLDER}/README.md`, "sh");
 const stepsOf = (name: string) =>
   blocksIn(`${FOLDER}/${name}.md`, "console").flatMap((block) => stepsIn(block));
 
-test("every tutorial is run by a test", () => {
+test("every tutorial is run here, or listed as one that is not", () => {
   const names = readdirSync(new URL(`../../${FOLDER}`, import.meta.url)).map((file) =>
     file.replace(/\.md$/, ""),
   );
-  expect(names.toSorted()).toEqual(["README", ...HERE, ...ELSEWHERE].toSorted());
+  expect(names.toSorted()).toEqual(["README", ...HERE, ...NOT_RUN].toSorted());
 });
 
 // They mostly wait, so all run at once.
