@@ -120,27 +120,40 @@ export function lives({
         return { life: "dead" };
       }
       const known = table.get(id) ?? nothing;
-      const { running, paused } = container;
-      const isUnprobed = paused || known.isUnprobed === true;
-      const probed = isUnprobed && container.health === "unhealthy" ? "starting" : container.health;
-      const health = withHealth ? probed : "none";
-      let vitals = nextVitals(known.vitals, { kind: "seen", vitals: { running, paused, health } });
-      const isStop = (signal: number) => signal === container.stopSignal || signal === KILL_SIGNAL;
-      if (known.signals.some(isStop)) vitals = nextVitals(vitals, { kind: "stop-signal" });
-
-      const nowMs = clock.now();
-      const sinceMs = known.vitals.stopping ? (known.stoppingSinceMs ?? nowMs) : nowMs;
-      const leftMs = sinceMs + stopGraceMs - nowMs;
-      if (vitals.stopping && leftMs <= 0) vitals = nextVitals(vitals, { kind: "survived" });
-      const { stopping } = vitals;
-      table.set(id, {
-        vitals,
-        signals: [],
-        ...(stopping && { stoppingSinceMs: sinceMs }),
-        ...(isUnprobed && container.health === "unhealthy" && { isUnprobed }),
-      });
-      return { life: lifeOf(vitals), ...(stopping && { againInMs: leftMs }) };
+      const now = seenAt(clock.now(), known, container, { stopGraceMs, withHealth });
+      table.set(id, now.known);
+      const { vitals } = now.known;
+      return { life: lifeOf(vitals), ...(vitals.stopping && { againInMs: now.leftMs }) };
     },
+  };
+}
+
+/** What is known of a running container after a look at it, and in how many ms its stop signal counts as survived. */
+function seenAt(
+  nowMs: number,
+  known: Known,
+  container: Container,
+  { stopGraceMs, withHealth }: { readonly stopGraceMs: number; readonly withHealth: boolean },
+): { readonly known: Known; readonly leftMs: number } {
+  const { running, paused } = container;
+  const isUnprobed = paused || known.isUnprobed === true;
+  const probed = isUnprobed && container.health === "unhealthy" ? "starting" : container.health;
+  const health = withHealth ? probed : "none";
+  let vitals = nextVitals(known.vitals, { kind: "seen", vitals: { running, paused, health } });
+  const isStop = (signal: number) => signal === container.stopSignal || signal === KILL_SIGNAL;
+  if (known.signals.some(isStop)) vitals = nextVitals(vitals, { kind: "stop-signal" });
+
+  const sinceMs = known.vitals.stopping ? (known.stoppingSinceMs ?? nowMs) : nowMs;
+  const leftMs = sinceMs + stopGraceMs - nowMs;
+  if (vitals.stopping && leftMs <= 0) vitals = nextVitals(vitals, { kind: "survived" });
+  return {
+    known: {
+      vitals,
+      signals: [],
+      ...(vitals.stopping && { stoppingSinceMs: sinceMs }),
+      ...(isUnprobed && container.health === "unhealthy" && { isUnprobed }),
+    },
+    leftMs,
   };
 }
 

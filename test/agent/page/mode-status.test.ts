@@ -128,7 +128,7 @@ describe("a mode's status", () => {
 
 it("the page's script uses nothing from outside of itself", () => {
   const [, script = ""] = /<script type="module">([\s\S]*)<\/script>/.exec(modePage) ?? [];
-  expect(script).toMatch(/^\(function showState\(\)/);
+  expect(script).toMatch(/^const elements = \(function pageElements\(\)/);
   expect(script).not.toMatch(/innerHTML|import\(|require\(/);
   // It parses without any of TypeScript's types.
   expect(() => new Script(script)).not.toThrow();

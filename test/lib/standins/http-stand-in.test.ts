@@ -80,7 +80,7 @@ test("it listens on a unix socket, and again after it was closed", async () => {
     });
     const status = () =>
       new Promise((resolve, reject) => {
-        ask({ socketPath: path }, (answer) => {
+        ask({ socketPath: path, agent: false }, (answer) => {
           answer.resume();
           resolve(answer.statusCode);
         })
