@@ -83,20 +83,20 @@ function writerInDns({
 }: Pick<SeenOptions, "dns" | "zoneName" | "clock" | "newWriter">) {
   let writer: WriterSeen | undefined;
   let known: string | undefined;
-  let since = clock.now();
+  /** When this began to look, and when DNS has answered last: while it does not, nobody can tell. */
+  const sinceMs = clock.now();
+  let answeredAtMs = sinceMs;
   return {
     seen: () => writer,
     isAway(): boolean | undefined {
-      const quietMs = clock.now() - (writer?.changedAtMs ?? since);
+      const quietMs = answeredAtMs - (writer?.changedAtMs ?? sinceMs);
       if (quietMs > WRITER_AWAY_MS) return true;
       return writer === undefined ? undefined : false;
     },
     async look(): Promise<void> {
       const texts = await dns.texts(fenceName(zoneName));
-      if (texts === undefined) {
-        since = clock.now();
-        return;
-      }
+      if (texts === undefined) return;
+      answeredAtMs = clock.now();
       const fence = texts.map(parseFence).find((one) => one !== undefined);
       if (fence === undefined) {
         writer = undefined;
