@@ -313,13 +313,11 @@ const LONG_FUNCTIONS: Readonly<Record<string, string>> = {
   "lib/fleet/flow/intake.ts": "one closure over what is in hand",
   "lib/fleet/flow/joint-writer.ts": "one closure over the fence",
   "lib/fleet/flow/keeper.ts": "one closure over one owner's writer",
-  "lib/fleet/flow/sender.ts": "one closure over what was sent",
+  "lib/fleet/flow/host/sender.ts": "one closure over what was sent",
   "lib/fleet/flow/zone-fleet.ts": "one closure over the owners",
   "agent/doctor/mode.ts": "the wiring",
 };
-const FULL_FOLDERS: Readonly<Record<string, string>> = {
-  "lib/fleet/flow": "the hosts' half and the writer's",
-};
+const FULL_FOLDERS: Readonly<Record<string, string>> = {};
 
 function tooLarge(files: ReadonlyMap<string, string>): readonly string[] {
   const folders = Map.groupBy(files.keys(), (path) => posix.dirname(path));

@@ -1,5 +1,5 @@
-import type { Seen } from "../../lib/fleet/flow/seen.ts";
-import type { Sender } from "../../lib/fleet/flow/sender.ts";
+import type { Seen } from "../../lib/fleet/flow/host/seen.ts";
+import type { Sender } from "../../lib/fleet/flow/host/sender.ts";
 import { doorbell } from "../../lib/kit/flow/doorbell.ts";
 import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
 import { zoneWriter } from "../../lib/route53/flow/zone-writer.ts";

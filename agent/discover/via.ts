@@ -1,6 +1,6 @@
 import type { Causes } from "../../lib/discovery/flow/causes.ts";
-import { type Seen, seenInDns } from "../../lib/fleet/flow/seen.ts";
-import { type Sender, type SenderReport, sender } from "../../lib/fleet/flow/sender.ts";
+import { type Seen, seenInDns } from "../../lib/fleet/flow/host/seen.ts";
+import { type Sender, type SenderReport, sender } from "../../lib/fleet/flow/host/sender.ts";
 import { dnsResolver } from "../../lib/net/io/dns.ts";
 import { journalName } from "../../lib/route53/journal.ts";
 import type { Change } from "../../lib/route53/plan.ts";

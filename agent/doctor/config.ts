@@ -24,6 +24,9 @@ export const flags = {
   introspectionUrl,
   stateDir,
   statusAddress,
+  via: viaFlags.via,
+  zoneName: viaFlags.zoneName,
+  fallback: viaFlags.fallback,
   resolver: viaFlags.resolver,
   ...commandFlags,
 };

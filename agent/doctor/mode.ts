@@ -13,6 +13,7 @@ import type { DoctorConfig } from "./config.ts";
 import { type Finding, notChecked } from "./finding.ts";
 import * as host from "./host-checks.ts";
 import { answer } from "./report.ts";
+import { askVia } from "./via-checks.ts";
 import * as zoneChecks from "./zone-checks.ts";
 
 /** A zone is read no further than this: its account has ten requests a second, for all hosts together. */
@@ -66,6 +67,19 @@ export async function doctor(config: DoctorConfig, surroundings: Surroundings): 
       },
     });
     const credentials = await outcome(() => zone.credentialsSource());
+    const { via, fallback } = config;
+    // A host that hands its records over has no right on the zone, unless it may have to write it itself.
+    const toQueue =
+      via === undefined
+        ? []
+        : await askVia(outcome, {
+            ...{ ...config, via },
+            region: env["AWS_REGION"] || found?.owner.region || ANY_REGION,
+          });
+    if (via !== undefined && fallback === "none") {
+      zone.close();
+      return [aws.credentials(credentials), ...toQueue];
+    }
     // Without them no request can be sent, and what the rest would advise (network, permissions) would mislead.
     if (credentials.kind === "failed") {
       zone.close();
@@ -81,6 +95,7 @@ export async function doctor(config: DoctorConfig, surroundings: Surroundings): 
     zone.close();
     const isPrivate = facts.kind === "done" ? facts.value.isPrivate : undefined;
     return [
+      ...toQueue,
       aws.endpoint(env, origin),
       aws.credentials(credentials),
       aws.clockSkew(times),

@@ -2,7 +2,7 @@ import { desiredTable } from "../../../lib/discovery/flow/desired-table.ts";
 import type { ContainerId } from "../../../lib/docker/container.ts";
 import type { InstanceId } from "../../../lib/ecs/arn.ts";
 import { fleetWriter } from "../../../lib/fleet/flow/fleet-writer.ts";
-import { sender } from "../../../lib/fleet/flow/sender.ts";
+import { sender } from "../../../lib/fleet/flow/host/sender.ts";
 import type { Clock, Random } from "../../../lib/kit/flow/clock.ts";
 import { doorbell } from "../../../lib/kit/flow/doorbell.ts";
 import type { RecordSet } from "../../../lib/route53/record-set.ts";

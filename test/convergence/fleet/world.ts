@@ -1,6 +1,6 @@
 import type { InstanceId, TaskId } from "../../../lib/ecs/arn.ts";
 import { fleetWriter } from "../../../lib/fleet/flow/fleet-writer.ts";
-import { type Sender, sender } from "../../../lib/fleet/flow/sender.ts";
+import { type Sender, sender } from "../../../lib/fleet/flow/host/sender.ts";
 import { verdictOf } from "../../../lib/fleet/sender.ts";
 import { toWire } from "../../../lib/fleet/wire.ts";
 import { Fatal, Unavailable } from "../../../lib/kit/failure.ts";

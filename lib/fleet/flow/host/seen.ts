@@ -1,6 +1,6 @@
-import type { Clock, Random } from "../../kit/flow/clock.ts";
-import { type RecordKey, type RecordSet, sameRecord } from "../../route53/record-set.ts";
-import { type Fence, fenceName, parseFence } from "../fence.ts";
+import type { Clock, Random } from "../../../kit/flow/clock.ts";
+import { type RecordKey, type RecordSet, sameRecord } from "../../../route53/record-set.ts";
+import { type Fence, fenceName, parseFence } from "../../fence.ts";
 
 /** What DNS is asked; undefined where nobody answers. */
 export interface DnsPorts {

@@ -1,14 +1,14 @@
-import type { InstanceId } from "../../ecs/arn.ts";
-import { backoffMs } from "../../kit/backoff.ts";
-import { causes, Unavailable } from "../../kit/failure.ts";
-import type { Clock, Random } from "../../kit/flow/clock.ts";
-import type { Doorbell } from "../../kit/flow/doorbell.ts";
-import type { Standing } from "../../route53/flow/zone-writer.ts";
-import { type Change, type Published, plan } from "../../route53/plan.ts";
-import type { RecordKey, RecordSet } from "../../route53/record-set.ts";
-import { formatMessage } from "../../sqs/message.ts";
-import { CONFIRM_MS, shrinks } from "../shrink.ts";
-import { toWire, type ZoneNames } from "../wire.ts";
+import type { InstanceId } from "../../../ecs/arn.ts";
+import { backoffMs } from "../../../kit/backoff.ts";
+import { causes, Unavailable } from "../../../kit/failure.ts";
+import type { Clock, Random } from "../../../kit/flow/clock.ts";
+import type { Doorbell } from "../../../kit/flow/doorbell.ts";
+import type { Standing } from "../../../route53/flow/zone-writer.ts";
+import { type Change, type Published, plan } from "../../../route53/plan.ts";
+import type { RecordKey, RecordSet } from "../../../route53/record-set.ts";
+import { formatMessage } from "../../../sqs/message.ts";
+import { CONFIRM_MS, shrinks } from "../../shrink.ts";
+import { toWire, type ZoneNames } from "../../wire.ts";
 
 export type SenderReport =
   | {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
-import { moveOf } from "../../../../lib/fleet/fence.ts";
-import { seenInDns } from "../../../../lib/fleet/flow/seen.ts";
-import { keyOf, type RecordKey, type RecordSet } from "../../../../lib/route53/record-set.ts";
-import { record, ZONE } from "../../../support/build.ts";
-import { fakeClock } from "../../../support/fake-clock.ts";
+import { moveOf } from "../../../../../lib/fleet/fence.ts";
+import { seenInDns } from "../../../../../lib/fleet/flow/host/seen.ts";
+import { keyOf, type RecordKey, type RecordSet } from "../../../../../lib/route53/record-set.ts";
+import { record, ZONE } from "../../../../support/build.ts";
+import { fakeClock } from "../../../../support/fake-clock.ts";
 
 /** What a host sees of a zone that holds these addresses, and this writer's record. */
 function watched() {

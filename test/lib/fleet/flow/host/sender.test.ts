@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import { type SenderReport, sender } from "../../../../lib/fleet/flow/sender.ts";
-import { Unavailable } from "../../../../lib/kit/failure.ts";
-import { doorbell } from "../../../../lib/kit/flow/doorbell.ts";
-import { keyOf, type RecordKey, type RecordSet } from "../../../../lib/route53/record-set.ts";
-import { type Message, parseMessage } from "../../../../lib/sqs/message.ts";
-import { owner, record, ZONE } from "../../../support/build.ts";
-import { fakeClock, settle } from "../../../support/fake-clock.ts";
+import { type SenderReport, sender } from "../../../../../lib/fleet/flow/host/sender.ts";
+import { Unavailable } from "../../../../../lib/kit/failure.ts";
+import { doorbell } from "../../../../../lib/kit/flow/doorbell.ts";
+import { keyOf, type RecordKey, type RecordSet } from "../../../../../lib/route53/record-set.ts";
+import { type Message, parseMessage } from "../../../../../lib/sqs/message.ts";
+import { owner, record, ZONE } from "../../../../support/build.ts";
+import { fakeClock, settle } from "../../../../support/fake-clock.ts";
 
 /** A host's sender before a queue that takes a message when the test says so, at once while nobody holds it. */
 function host() {
