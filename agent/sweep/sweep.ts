@@ -62,7 +62,7 @@ export async function sweep(
       );
       return [...new Map(own).values()];
     },
-    readFleet: (owners) => readFleet(clusters, owners, fleetReader),
+    readFleet: (authors) => readFleet(clusters, authors, fleetReader),
     rules: {
       emptyClusters: new Set(config.emptyClusters?.map(clusterName)),
       unknownInstances: config.unknownInstances,

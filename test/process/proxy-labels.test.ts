@@ -117,7 +117,7 @@ it("speaks TLS to a container that wants it", async () => {
   await using stack = new AsyncDisposableStack();
   const pem = newSelfSigned("inside.x.com");
   const server = createTlsServer({ key: pem, cert: pem }, ({ headers }, response) =>
-    response.end(`tls ${headers["x-forwarded-proto"]}`),
+    response.end(`tls ${String(headers["x-forwarded-proto"])}`),
   );
   const port = await listening(server);
   stack.defer(() => {

@@ -102,8 +102,8 @@ it.concurrent("deletes what the proxies of dead hosts left, and nobody else's", 
   const now = lab.route53
     .records(SWEPT_ZONE.id)
     .filter(({ setIdentifier = "" }) => setIdentifier.startsWith("ecs-proxy-"));
-  expect(now.map(({ setIdentifier }) => setIdentifier).toSorted()).toEqual(
-    left.map(({ setIdentifier }) => setIdentifier).toSorted(),
+  expect(now.map(({ setIdentifier }) => String(setIdentifier)).toSorted()).toEqual(
+    left.map(({ setIdentifier }) => String(setIdentifier)).toSorted(),
   );
 });
 
