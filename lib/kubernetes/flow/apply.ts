@@ -26,7 +26,7 @@ export interface ApplyOptions {
 }
 
 type Applied =
-  | { readonly kind: "there"; readonly object: KubeObject; readonly isWritten: boolean }
+  | { readonly kind: "there"; readonly object: KubeObject }
   /** A former owner of the name left it to the garbage collector. */
   | { readonly kind: "waits" }
   | { readonly kind: "taken"; readonly by: KubeObject };
@@ -66,7 +66,7 @@ export function applier(options: ApplyOptions): Applier {
         if (ownership === "foreign") return { kind: "taken", by: current };
         const differs = differences(child, current);
         if (differs.length === 0 || settled.get(id) === signature(child, current, differs)) {
-          return { kind: "there", object: current, isWritten: false };
+          return { kind: "there", object: current };
         }
         await handOverReplicas(options, child, current, path);
       }
@@ -83,7 +83,7 @@ export function applier(options: ApplyOptions): Applier {
       const left = differences(child, object);
       if (left.length > 0) settled.set(id, signature(child, object, left));
       else settled.delete(id);
-      return { kind: "there", object, isWritten: true };
+      return { kind: "there", object };
     },
     removeOthers: (owner, wanted) => removeOthers(options, owner, wanted),
     forget(owner) {

@@ -2,21 +2,19 @@ import { serviceDefinitionOf, taskDefinitionOf } from "../../ecs/definition.ts";
 import { causes } from "../../kit/failure.ts";
 import { quote } from "../../kit/quote.ts";
 import { KubeError, mayPass } from "../api.ts";
-import { type Standing, type Status, statusOf } from "../conditions.ts";
+import type { Standing, Status } from "../conditions.ts";
 import { type EcsDeployment, ecsDeploymentOf, unwrapped } from "../ecs-deployment.ts";
 import { type Mapped, manifestsOf } from "../manifests.ts";
 import { DOMAIN, type MappingOptions } from "../mapping/context.ts";
 import type { Manifest } from "../mapping/fields.ts";
 import type { Finding, Refusal } from "../mapping/report.ts";
-import { type KubeObject, keyOf } from "../object.ts";
+import type { KubeObject } from "../object.ts";
 import { type Applier, type ApplyOptions, applier, described } from "./apply.ts";
 import { type DocumentsIn, definitionFrom, type FromConfigMap } from "./config-maps.ts";
 import { type StatusWriterOptions, writeStatus } from "./status-writer.ts";
 
 /** A ConfigMap is not watched, as that would mean to read them all; it is looked at again after this. */
 const CONFIG_MAP_MS = 15_000;
-/** What was written a moment ago changes at once: how it stands is told after this, unless it is seen earlier. */
-const WRITTEN_MS = 1_000;
 /** The garbage collector takes what a former owner of this name left within seconds. */
 const ORPHAN_MS = 2_000;
 /** A name that is taken may be given away without our hearing of it. */
@@ -45,8 +43,6 @@ export interface Outcome {
  */
 export function reconciler(options: ReconcileOptions): (key: string) => Promise<Outcome> {
   const children = applier(options);
-  /** Whose last look has written something, and left the status for the next one. */
-  const untold = new Set<string>();
   /** What a generation of an object is in Kubernetes: most looks are at a child's news, not at a new definition. */
   const known = new Map<string, { readonly id: string; readonly mapped: Mapped }>();
   return async (key) => {
@@ -55,20 +51,19 @@ export function reconciler(options: ReconcileOptions): (key: string) => Promise<
       // Kubernetes' own garbage collection takes what it had.
       children.forget(key);
       known.delete(key);
-      untold.delete(key);
       return {};
     }
     const { uid, generation, labels } = owner.metadata;
     const id = JSON.stringify([uid, generation, labels]);
     const earlier = known.get(key);
-    if (earlier?.id === id) return settle(options, children, untold, owner, earlier.mapped);
+    if (earlier?.id === id) return settle(options, children, owner, earlier.mapped);
     const definition = ecsDeploymentOf(owner);
     const isFromMap = definition.taskDefinitionFrom ?? definition.serviceFrom;
     const later = isFromMap === undefined ? {} : { againInMs: CONFIG_MAP_MS };
     const mapped = await mappedOf(options, owner, definition);
     // What lies in a ConfigMap changes without a new generation.
     if (isFromMap === undefined) known.set(key, { id, mapped });
-    return { ...later, ...(await settle(options, children, untold, owner, mapped)) };
+    return { ...later, ...(await settle(options, children, owner, mapped)) };
   };
 }
 
@@ -76,7 +71,6 @@ export function reconciler(options: ReconcileOptions): (key: string) => Promise<
 async function settle(
   options: ReconcileOptions,
   children: Applier,
-  untold: Set<string>,
   owner: KubeObject,
   mapped: Mapped,
 ): Promise<Outcome> {
@@ -85,14 +79,6 @@ async function settle(
   }
   const applied = await applyAll(children, owner, mapped.objects);
   const findings = [...mapped.findings, ...applied.findings];
-  const key = keyOf(owner);
-  // Never twice in a row: somebody who fights over a field must not keep the status from being told.
-  if (applied.isWritten && applied.outcome.retry === undefined && !untold.has(key)) {
-    untold.add(key);
-    const status = statusOf(owner, applied.standing, findings, options.timestamp());
-    return { againInMs: WRITTEN_MS, status };
-  }
-  untold.delete(key);
   const status = await writeStatus(options, owner, applied.standing, findings);
   return { ...applied.outcome, status };
 }
@@ -101,8 +87,6 @@ interface All {
   readonly standing: Standing;
   readonly findings: readonly Finding[];
   readonly outcome: Outcome;
-  /** Something was changed by this very look. */
-  readonly isWritten: boolean;
 }
 
 /** Applies all that one ECSDeployment has; one child that can't be holds up no other. */
@@ -117,7 +101,6 @@ async function applyAll(
   let retry: string | undefined;
   let againInMs: number | undefined;
   let workload: KubeObject | undefined;
-  let isWritten = false;
   const apply = async (child: Manifest): Promise<void> => {
     try {
       const done = await children.apply(owner, child);
@@ -125,10 +108,7 @@ async function applyAll(
       else if (done.kind === "taken") {
         trouble ??= taken(child, done.by);
         againInMs ??= TAKEN_MS;
-      } else {
-        if (isWorkload(child)) workload = done.object;
-        isWritten ||= done.isWritten;
-      }
+      } else if (isWorkload(child)) workload = done.object;
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       retry ??= causes(error);
@@ -144,7 +124,6 @@ async function applyAll(
   return {
     standing: { kind: "mapped", workload, ...(trouble && { trouble }) },
     findings: volumes.map(volumeFinding),
-    isWritten,
     outcome: {
       ...(retry !== undefined && { retry }),
       ...(againInMs !== undefined && { againInMs }),
