@@ -91,12 +91,7 @@ async function askCalls(
 }
 
 /** A request that failed, and what to do about the usual reasons. */
-export function failed(
-  check: string,
-  permission: string,
-  problem: string,
-  policy: string,
-): Finding {
+function failed(check: string, permission: string, problem: string, policy: string): Finding {
   if (permission === "") {
     return fail(check, problem, "see that the file is there, and that this user may read it");
   }

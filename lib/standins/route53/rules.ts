@@ -11,11 +11,11 @@ import { invalidBatch, invalidInput, type Refused } from "./refusals.ts";
 import { orderOf, positionOf, type ZoneState } from "./zone.ts";
 
 export type { ChangeInput, RecordInput } from "./change-input.ts";
-export { type Cursor, listPage, type Page } from "./list.ts";
+export { listPage, type Page } from "./list.ts";
 export { canonicalName } from "./names.ts";
 export type { AppliedChange } from "./placement.ts";
 export type { Refused, RuleError } from "./refusals.ts";
-export { type Action, newZone, recordsOf, type ZoneRecord, type ZoneState } from "./zone.ts";
+export { newZone, recordsOf, type ZoneRecord, type ZoneState } from "./zone.ts";
 
 /**
  * The zone after the whole batch, or the zone's reasons against it: all or nothing [SDK d.ts]. Changes take effect in

@@ -3,7 +3,7 @@ import { type RecordKey, type RecordSet, sameRecord } from "../../../route53/rec
 import { type Fence, fenceName, parseFence } from "../../fence.ts";
 
 /** What DNS is asked; undefined where nobody answers. */
-export interface DnsPorts {
+interface DnsPorts {
   readonly texts: (name: string) => Promise<readonly string[] | undefined>;
   readonly addresses: (name: string, type: "A" | "AAAA") => Promise<readonly string[] | undefined>;
 }
