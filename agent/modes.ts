@@ -5,11 +5,14 @@ import { clusterWords } from "./cluster/words.ts";
 import type { Examined } from "./doctor/names.ts";
 import { storyWords } from "./sandbox/story-names.ts";
 
+/** For a mode whose zones may be given by their names. */
+const byZoneId = () => import("./host/zone-id.ts").then((host) => host.byZoneId);
 const discoverConfig = () => import("./discover/config.ts");
 /** A host's command may stand before the flags of its agent: those that mean nothing to it are left. */
 const ofHost = { ignores: discoverConfig };
 
 const DOCTOR = "checks all that a mode needs, and says what to do";
+const zoneExamined = () => import("./doctor/zone-id.ts").then((doctor) => doctor.zoneExamined);
 const examining = () => import("./doctor/config.ts").then((doctor) => doctor.examining);
 
 /** What doctor is for each mode: it takes that mode's own flags, and tries what that mode needs. */
@@ -19,7 +22,7 @@ const doctors: Readonly<Record<Examined, Mode>> = {
     DOCTOR,
     {
       config: () => import("./doctor/config.ts"),
-      run: async () => (await import("./doctor/mode.ts")).doctor,
+      run: async () => (await zoneExamined())((await import("./doctor/mode.ts")).doctor),
     },
     ofHost,
   ),
@@ -27,13 +30,13 @@ const doctors: Readonly<Record<Examined, Mode>> = {
     config: async () => ({
       flags: (await examining())((await import("./sweep/config.ts")).flags),
     }),
-    run: async () => (await import("./doctor/modes/sweep.ts")).sweep,
+    run: async () => (await zoneExamined())((await import("./doctor/modes/sweep.ts")).sweep),
   }),
   writer: command("doctor", DOCTOR, {
     config: async () => ({
       flags: (await examining())((await import("./writer/config.ts")).flags),
     }),
-    run: async () => (await import("./doctor/modes/writer.ts")).writer,
+    run: async () => (await zoneExamined())((await import("./doctor/modes/writer.ts")).writer),
   }),
   ambassador: command("doctor", DOCTOR, {
     config: async () => {
@@ -84,14 +87,14 @@ const doctors: Readonly<Record<Examined, Mode>> = {
 export const modes: readonly Mode[] = [
   mode("discover", "keeps this host's labelled containers as records of a hosted zone", {
     config: discoverConfig,
-    run: async () => (await import("./discover/mode.ts")).discover,
+    run: async () => (await byZoneId())((await import("./discover/mode.ts")).discover),
   }),
   command(
     "plan",
     "shows what discover would change in the zone now; changes nothing",
     {
       config: () => import("./plan/config.ts"),
-      run: async () => (await import("./plan/mode.ts")).plan,
+      run: async () => (await byZoneId())((await import("./plan/mode.ts")).plan),
     },
     ofHost,
   ),
@@ -110,13 +113,13 @@ export const modes: readonly Mode[] = [
     "removes every record of this host, once",
     {
       config: () => import("./deregister/config.ts"),
-      run: async () => (await import("./deregister/mode.ts")).deregister,
+      run: async () => (await byZoneId())((await import("./deregister/mode.ts")).deregister),
     },
     ofHost,
   ),
   command("sweep", "removes the records of hosts and tasks that are dead, once", {
     config: () => import("./sweep/config.ts"),
-    run: async () => (await import("./sweep/mode.ts")).sweepOnce,
+    run: async () => (await byZoneId())((await import("./sweep/mode.ts")).sweepOnce),
   }),
   mode("login", "keeps a host's logins to private registries as a file of lines says", {
     config: () => import("./login/config.ts"),
@@ -168,7 +171,7 @@ export const modes: readonly Mode[] = [
   }),
   mode("writer", "writes a zone for a whole fleet, from a queue that its hosts send to", {
     config: () => import("./writer/config.ts"),
-    run: async () => (await import("./writer/mode.ts")).writer,
+    run: async () => (await byZoneId())((await import("./writer/mode.ts")).writer),
   }),
   mode(
     "sandbox",

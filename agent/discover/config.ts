@@ -1,3 +1,4 @@
+import { isZoneId } from "../../lib/route53/zone-name.ts";
 import { type ConfigOf, oneOf, onOff, wholeNumber } from "../cli/flags.ts";
 import { hostFlags } from "../host/host-flags.ts";
 import { recordFlags } from "../host/record-flags.ts";
@@ -35,3 +36,11 @@ export const flags = {
 };
 
 export type DiscoverConfig = ConfigOf<typeof flags>;
+
+/** What is wrong with the flags together. */
+export function problems({ via, hostedZoneId }: DiscoverConfig): readonly string[] {
+  if (via === undefined || isZoneId(hostedZoneId)) return [];
+  return [
+    `--hostedZoneId: expected the zone's id beside --via, got the name ${hostedZoneId}: a host that sends to a writer does not ask Route 53 (--zoneName may say the name)`,
+  ];
+}

@@ -1,16 +1,17 @@
 import * as z from "zod";
+import { zoneReference } from "../../lib/route53/zone-name.ts";
 import { commonFlags } from "../cli/common-flags.ts";
 import { type ConfigOf, type Flag, onOff, wholeNumber } from "../cli/flags.ts";
 
 const hostedZoneId: Flag<string> = {
   takes: "id",
-  help: "the hosted zone that holds the records",
-  expected: "a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ",
-  // At most 32 characters: API reference, HostedZoneId.
+  help: "the hosted zone that holds the records, by its id or its name",
+  expected:
+    "a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ, or the zone's name such as example.internal",
   schema: z
     .string()
-    .regex(/^(?:\/hostedzone\/)?Z[A-Z0-9]{1,31}$/)
-    .transform((id) => id.replace(/^\/hostedzone\//, "")),
+    .refine((text) => zoneReference(text) !== undefined)
+    .transform((text) => zoneReference(text) ?? text),
   environment: ["HOSTED_ZONE_ID"],
 };
 

@@ -3,6 +3,7 @@ import { systemClock } from "../../lib/kit/flow/clock.ts";
 import { quote } from "../../lib/kit/quote.ts";
 import { environmentName } from "../cli/flags.ts";
 import { readFlags } from "../cli/read-flags.ts";
+import { byZoneId } from "../host/zone-id.ts";
 import { createLog } from "../process/log.ts";
 import type { Stop } from "../process/supervise.ts";
 import { flags } from "./config.ts";
@@ -49,7 +50,7 @@ export async function handler(
   }
   try {
     const surroundings = { stop, clock: systemClock, random: Math.random, log, env: process.env };
-    const { report, problems } = await sweep(config, surroundings);
+    const { report, problems } = await byZoneId(sweep)(config, surroundings);
     for (const { name, type, setIdentifier, reason, detail } of report.unsure) {
       log.warn(detail, { record: name, type, setIdentifier, reason });
     }

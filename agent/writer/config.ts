@@ -15,8 +15,9 @@ const queueUrl: Flag<string> = {
 
 const hostedZoneId: Flag<readonly string[]> = {
   takes: "ids",
-  help: "the hosted zones that it writes, separated by commas",
-  expected: "Route 53 hosted zone ids such as Z0123456789ABCDEFGHIJ, separated by commas",
+  help: "the hosted zones that it writes, by their ids or names, separated by commas",
+  expected:
+    "Route 53 hosted zone ids such as Z0123456789ABCDEFGHIJ, or the zones' names, separated by commas",
   schema: z
     .string()
     .regex(/^[^,]+(?:,[^,]+)*$/)

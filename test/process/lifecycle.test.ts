@@ -286,7 +286,7 @@ describe("the command line", () => {
       stdout: "",
       stderr:
         "ecs-discovery-agent: --hostedZoneId: expected a Route 53 hosted zone id such as " +
-        "Z0123456789ABCDEFGHIJ, got nothing (or set HOSTED_ZONE_ID)\n",
+        "Z0123456789ABCDEFGHIJ, or the zone's name such as example.internal, got nothing (or set HOSTED_ZONE_ID)\n",
     });
   });
 
@@ -304,7 +304,7 @@ describe("the command line", () => {
     expect(stderr.trimEnd().split("\n").toSorted()).toEqual(
       [
         'unknown flag "--nonsense", see --help',
-        '--hostedZoneId: expected a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ, got "/zone/Z1"',
+        `--hostedZoneId: expected a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ, or the zone's name such as example.internal, got "/zone/Z1"`,
         '--ttl: expected a whole number from 0 to 2147483647, got "ten"',
         '--weight: expected a whole number from 0 to 255, got "256"',
         '--workers: expected a whole number from 1 to 100, got "0"',

@@ -171,7 +171,7 @@ describe("problems", () => {
     expect(problemsOf(readFlags(about, discover, argv, variables))).toEqual([
       'unknown flag "--hosted-zone=Z1", did you mean --hostedZoneId?',
       'unknown word "loudly", see --help',
-      "--hostedZoneId: expected a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ, got nothing (or set HOSTED_ZONE_ID)",
+      "--hostedZoneId: expected a Route 53 hosted zone id such as Z0123456789ABCDEFGHIJ, or the zone's name such as example.internal, got nothing (or set HOSTED_ZONE_ID)",
       'ECS_DISCOVERY_DRY_RUN: expected true or false, got "yes"',
       '--logLevel: expected one of error, warn, info, debug, got "loud"',
       '--ttl: expected a whole number from 0 to 2147483647, got "1.5"',
@@ -313,7 +313,7 @@ describe("hosted zone id and introspection URL", () => {
     expect(configOf(readFlags(about, discover, ["--hostedZoneId", id], {})).hostedZoneId).toBe(id);
   });
 
-  test.each(["z1", "Z", "/zone/Z1", "example.internal", `Z${"A".repeat(32)}`, "Z1\n"])(
+  test.each(["z1", "Z", "/zone/Z1", "internal", "a..example", `Z${"A".repeat(32)}`, "Z1\n"])(
     "the zone is never %j",
     (id) => {
       const [problem] = problemsOf(readFlags(about, discover, [`--hostedZoneId=${id}`], {}));
@@ -406,7 +406,8 @@ describe("any command line and environment", () => {
     fc.assert(
       fc.property(fc.array(word, { maxLength: 8 }), environment, (argv, env) => {
         const line = readFlags(about, discover, argv, env);
-        if (line.kind === "config") expect(line.config.hostedZoneId).toMatch(/^Z[A-Z0-9]{1,31}$/);
+        if (line.kind === "config")
+          expect(line.config.hostedZoneId).toMatch(/^Z[A-Z0-9]{1,31}$|^[a-z0-9_.-]+$/);
         if (line.kind !== "problems") return;
         expect(line.problems).not.toHaveLength(0);
         for (const problem of line.problems) expect(problem).toMatch(/^[ -~]+$/);
