@@ -74,6 +74,21 @@ describe("one look", () => {
     expect(asked).toEqual(["inspect", "task"]);
   });
 
+  it("says nothing of one that ended and started again meanwhile: the start has a look of its own", async () => {
+    const { known, say, lookAt } = bench();
+    const { promise, resolve } = Promise.withResolvers<Container>();
+    say.inspect = () => promise;
+    const seen = lookAt();
+    // As a stream tells them that was read late.
+    known.hear(id, { kind: "die" });
+    known.hear(id, { kind: "start" });
+    expect(await seen).toEqual({});
+    resolve(container(1));
+    expect(await lookAt()).toMatchObject({ desired: { kind: "serve" } });
+    known.hear(id, { kind: "die" });
+    expect(await lookAt()).toMatchObject({ life: "dead", desired: { kind: "absent" } });
+  });
+
   it("promise 5: a container that is gone or ended needs no ECS agent", async () => {
     const { lookAt, asked, say } = bench();
     say.taskOf = down("the ECS agent");
