@@ -15,7 +15,7 @@ export interface LookOptions {
   /** Throws `Unavailable` when the ECS agent does not answer. */
   readonly taskOf: (id: ContainerId) => Promise<TaskAnswer>;
   /** What the engine has told of the containers besides. */
-  readonly lives: Pick<Lives, "heard" | "see" | "hasJustStarted" | "unlessEnded">;
+  readonly lives: Pick<Lives, "heard" | "see" | "hasStarted" | "hasJustStarted" | "unlessEnded">;
   /** This host's own addresses, none where they can't be known; asked only when they matter. */
   readonly hostAddresses: () => Promise<Addresses>;
   readonly rules: DesiredRules;
@@ -27,7 +27,7 @@ export interface LookOptions {
 export interface Seen {
   readonly container?: Container;
   readonly life?: Life;
-  /** Undefined when the engine did not answer: nothing can be said of the container. */
+  /** Undefined when nothing can be said: the engine did not answer, or the container has started again meanwhile. */
   readonly desired?: Desired;
   /** When to look again, in ms; undefined when only a new event can change what was seen. */
   readonly againInMs?: number;
@@ -41,7 +41,7 @@ export interface Seen {
  * that is not `Unavailable`.
  */
 export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
-  const { inspect, taskOf, lives, rules, patienceMs } = options;
+  const { inspect, taskOf, lives, rules, clock, patienceMs } = options;
   const outages = outageTimer<OutsideSystem>({ ...options, limitMs: patienceMs });
   const unsure = outageTimer<ContainerId>({ ...options, limitMs: patienceMs });
 
@@ -63,6 +63,9 @@ export function look(options: LookOptions): (id: ContainerId) => Promise<Seen> {
     early?.catch(() => {});
     const found = await lives.unlessEnded(id, (ended) => ask(() => inspect(id, ended)));
     if (found === undefined) {
+      // What is told with its end is read by then. Its next start has a look of its own, and this one knows nothing of it.
+      await clock.sleep(0);
+      if (lives.hasStarted(id)) return {};
       unsure.hit(id);
       return { life: "dead", desired: ENDED };
     }

@@ -26,6 +26,8 @@ export interface Lives {
   ): { readonly life: Life; readonly againInMs?: number };
   /** Those that were heard of or seen, and neither seen nor told dead since. */
   ids(): readonly ContainerId[];
+  /** Its start was told, and no end since. */
+  hasStarted(id: ContainerId): boolean;
   /** Its start was the last that was told of it, and nobody has looked since. */
   hasJustStarted(id: ContainerId): boolean;
   /**
@@ -108,6 +110,7 @@ export function lives({
       }
     },
     ids: () => [...table.keys()],
+    hasStarted: (id) => table.get(id)?.startedAt !== undefined,
     hasJustStarted(id) {
       const known = table.get(id);
       return known?.startedAt !== undefined && known.signals.length === 0;
