@@ -24,7 +24,6 @@ export interface Box {
 interface EngineHooks {
   changed(box: Box): void;
   heard(id: ContainerId, event: ContainerEvent): void;
-  inspected(id: ContainerId): void;
 }
 
 /** The Docker engine of one host, in memory: what is running is what inspect says. */
@@ -270,7 +269,6 @@ export function engine({
       ),
     inspect: (id) =>
       ask("container", (): Container | undefined => {
-        hooks.inspected(id);
         const box = boxes.get(id);
         if (box === undefined) return undefined;
         const { labels, running, paused, health, networkMode } = box;

@@ -20,6 +20,9 @@ export interface RecordRules {
   readonly stopGrace: number;
 }
 
+/** An agent asks both at once, and knows what a container serves when it has both answers. */
+export type Question = "container" | "task";
+
 /** Watches a world, and says what must not have happened. */
 export interface Watch {
   readonly violations: readonly string[];
@@ -30,8 +33,8 @@ export interface Watch {
   signalled(id: ContainerId): void;
   /** An agent hears that it has ended or started: what was sent to its process before does not matter any more. */
   renewed(id: ContainerId): void;
-  inspected(id: ContainerId): void;
-  answered(id: ContainerId): void;
+  /** An agent asks for the container, or for its task. To be called when it has the answer. */
+  asks(id: ContainerId, what: Question): () => void;
   /** This host's agent was asked to stop, and to take its records with it. */
   removes(host: number): void;
   landed(what: Landed): void;
@@ -50,7 +53,7 @@ const JOURNAL_MS = 5;
 /** For how long a container has been serving, and since when the agent of its host must know it. */
 interface Span {
   readonly sinceMs: number;
-  isInspected: boolean;
+  readonly answered: Set<Question>;
   knownSinceMs: number;
 }
 
@@ -106,7 +109,7 @@ export function watch({
     else if (!spans.has(id)) {
       spans.set(id, {
         sinceMs: clock.now(),
-        isInspected: false,
+        answered: new Set(),
         knownSinceMs: Number.POSITIVE_INFINITY,
       });
     }
@@ -136,14 +139,15 @@ export function watch({
       signalledAtMs.delete(id);
       changed(id);
     },
-    inspected(id) {
+    asks(id, what) {
       changed(id);
       const span = spans.get(id);
-      if (span !== undefined) span.isInspected = true;
-    },
-    answered(id) {
-      const span = spans.get(id);
-      if (span?.isInspected) span.knownSinceMs = Math.min(span.knownSinceMs, clock.now());
+      return () => {
+        // The answer may be about what it was before.
+        if (span === undefined || spans.get(id) !== span) return;
+        span.answered.add(what);
+        if (span.answered.size === 2) span.knownSinceMs = Math.min(span.knownSinceMs, clock.now());
+      };
     },
     removes(host) {
       for (const one of containers.all()) if (one.host === host) spans.delete(one.id);

@@ -192,7 +192,6 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
             watching.signalled(id);
           }
         },
-        inspected: watching.inspected,
       },
     });
     engines.push(docker);
@@ -229,13 +228,21 @@ export async function run(scenario: Scenario, isTold = false): Promise<Outcome> 
         docker: () => ({
           ...docker,
           events: (label, stop) => docker.events(label, AbortSignal.any([stop, life.dead])),
+          async inspect(id, givenUp) {
+            const answered = watching.asks(id, "container");
+            const container = await docker.inspect(id, givenUp);
+            if (life.deadForMs() === 0 && givenUp?.aborted !== true) answered();
+            return container;
+          },
         }),
         async findEcsAgent() {
           const { agent: found, ...facts } = await introspection.find();
-          const taskOf: typeof found.taskOf = (id) =>
-            found.taskOf(id).finally(() => {
-              if (life.deadForMs() === 0) watching.answered(id);
+          const taskOf: typeof found.taskOf = (id) => {
+            const answered = watching.asks(id, "task");
+            return found.taskOf(id).finally(() => {
+              if (life.deadForMs() === 0) answered();
             });
+          };
           return { ...facts, agent: { ...found, taskOf } };
         },
         hostedZone: () => route53.as(number, life),
