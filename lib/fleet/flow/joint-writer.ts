@@ -2,6 +2,7 @@ import { backoffMs } from "../../kit/backoff.ts";
 import { causes, Fatal, Unavailable } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import { doorbell } from "../../kit/flow/doorbell.ts";
+import { rest } from "../../kit/flow/rest.ts";
 import type { BatchLimits } from "../../route53/batches.ts";
 import type { Submission } from "../../route53/flow/zone-writer.ts";
 import type { Change } from "../../route53/plan.ts";
@@ -196,15 +197,6 @@ export function jointWriter(options: JointWriterOptions): JointWriter {
     return Math.max(sentAtMs + GAP_MS, Math.min(changesMs, stood.byMs, writtenAtMs + HEARTBEAT_MS));
   };
 
-  /** Until the moment, a ring or the stop. */
-  const rest = async (untilMs: number, stop: AbortSignal): Promise<void> => {
-    const woken = new AbortController();
-    const timer = AbortSignal.any([woken.signal, stop]);
-    clock.sleep(Math.max(0, untilMs - clock.now()), timer).then(bell.ring, () => {});
-    await bell.rung(stop);
-    woken.abort();
-  };
-
   return {
     submit(changes, sentMs) {
       const { promise, resolve: settle, reject: fail } = Promise.withResolvers<Submission>();
@@ -227,7 +219,7 @@ export function jointWriter(options: JointWriterOptions): JointWriter {
         while (!stop.aborted || queue.size() > 0) {
           const atMs = dueAtMs();
           if (stop.aborted || atMs <= clock.now()) await step();
-          else await rest(atMs, stop);
+          else await rest({ clock, bell }, atMs, stop);
         }
       } catch (error) {
         queue.close(error);

@@ -1,4 +1,5 @@
 import { Unavailable } from "../../kit/failure.ts";
+import { rest } from "../../kit/flow/rest.ts";
 import { writerParts } from "./writer-parts.ts";
 import type { ZoneWriter, ZoneWriterOptions } from "./writer-ports.ts";
 import { writerSteps } from "./writer-steps.ts";
@@ -35,24 +36,13 @@ export function zoneWriter<Cursor>(options: ZoneWriterOptions<Cursor>): ZoneWrit
     waitingForSettled = [];
   });
 
-  /** Until the moment, a ring or the stop. */
-  const rest = async (untilMs: number, stop: AbortSignal): Promise<void> => {
-    const woken = new AbortController();
-    if (Number.isFinite(untilMs)) {
-      const timer = AbortSignal.any([woken.signal, stop]);
-      clock.sleep(Math.max(0, untilMs - clock.now()), timer).then(bell.ring, ignoreAbort);
-    }
-    await bell.rung(stop);
-    woken.abort();
-  };
-
   const run = async (stop: AbortSignal): Promise<void> => {
     while (!stop.aborted) {
       try {
         const nextMs = await step();
         // What was learnt without a request of its own: that a record is gone, for one.
         await book.remember();
-        if (nextMs > clock.now()) await rest(nextMs, stop);
+        if (nextMs > clock.now()) await rest({ clock, bell }, nextMs, stop);
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
         await clock.sleep(requests.missed(error), stop).catch(ignoreAbort);

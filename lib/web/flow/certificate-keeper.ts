@@ -2,6 +2,7 @@ import { backoffMs } from "../../kit/backoff.ts";
 import { causes } from "../../kit/failure.ts";
 import type { Clock, Random } from "../../kit/flow/clock.ts";
 import { doorbell } from "../../kit/flow/doorbell.ts";
+import { rest } from "../../kit/flow/rest.ts";
 import {
   type Certificate,
   type CertificateFacts,
@@ -131,10 +132,7 @@ export function certificateKeeper(options: Options): CertificateKeeper {
       while (!stop.aborted) {
         const waitMs = await step();
         if (waitMs === 0) continue;
-        const woken = new AbortController();
-        clock.sleep(waitMs, AbortSignal.any([woken.signal, stop])).then(bell.ring, () => {});
-        await bell.rung(stop);
-        woken.abort();
+        await rest({ clock, bell }, clock.now() + waitMs, stop);
       }
     },
     standing: () =>

@@ -1,6 +1,7 @@
 import { causes } from "../../kit/failure.ts";
 import type { Clock } from "../../kit/flow/clock.ts";
 import type { Doorbell } from "../../kit/flow/doorbell.ts";
+import { rest } from "../../kit/flow/rest.ts";
 import type { Certificate } from "../certificates.ts";
 import type { EngineSettings } from "../engine-files.ts";
 import { EMPTY, type Layout, nextLayout } from "../layout.ts";
@@ -115,7 +116,7 @@ export function engineKeeper(options: EngineKeeperOptions): EngineKeeper {
           const asked = waiting.length;
           await work();
           for (const resolve of waiting.splice(0, asked)) resolve();
-          await rest(bell, clock, Math.min(content.nextMs(), ports.nextMs()), stop);
+          await rest({ clock, bell }, Math.min(content.nextMs(), ports.nextMs()), stop);
         } catch (error) {
           await clock.sleep(failed(error), stop).catch(() => {});
         }
@@ -150,20 +151,4 @@ async function applied(
   const seconds = (clock.now() - startedMs) / 1000;
   if (commands > 0) report({ kind: "applied", commands, seconds });
   await content.tidy();
-}
-
-/** Until the moment, a ring or the stop. */
-async function rest(
-  bell: Doorbell,
-  clock: Clock,
-  untilMs: number,
-  stop: AbortSignal,
-): Promise<void> {
-  const woken = new AbortController();
-  if (Number.isFinite(untilMs)) {
-    const timer = AbortSignal.any([woken.signal, stop]);
-    clock.sleep(Math.max(0, untilMs - clock.now()), timer).then(bell.ring, () => {});
-  }
-  await bell.rung(stop);
-  woken.abort();
 }

@@ -3,6 +3,7 @@ import { backoffMs } from "../../../kit/backoff.ts";
 import { causes, Unavailable } from "../../../kit/failure.ts";
 import type { Clock, Random } from "../../../kit/flow/clock.ts";
 import type { Doorbell } from "../../../kit/flow/doorbell.ts";
+import { rest } from "../../../kit/flow/rest.ts";
 import type { Standing } from "../../../route53/flow/zone-writer.ts";
 import { type Change, type Published, plan } from "../../../route53/plan.ts";
 import type { RecordKey, RecordSet } from "../../../route53/record-set.ts";
@@ -164,14 +165,6 @@ export function sender(options: SenderOptions): Sender {
     return Math.min(due.atMs, confirmAtMs);
   };
 
-  const rest = async (untilMs: number, stop: AbortSignal): Promise<void> => {
-    const woken = new AbortController();
-    const timer = AbortSignal.any([woken.signal, stop]);
-    clock.sleep(Math.max(0, untilMs - clock.now()), timer).then(bell.ring, () => {});
-    await bell.rung(stop);
-    woken.abort();
-  };
-
   const missed = (error: unknown, misses: number): number => {
     if (!(error instanceof Unavailable)) throw error;
     missingSinceMs ??= clock.now();
@@ -187,7 +180,7 @@ export function sender(options: SenderOptions): Sender {
         try {
           const nextMs = await step(stop);
           misses = 0;
-          if (nextMs > clock.now()) await rest(nextMs, stop);
+          if (nextMs > clock.now()) await rest({ clock, bell }, nextMs, stop);
         } catch (error) {
           misses += 1;
           await clock.sleep(missed(error, misses), stop).catch(() => {});
