@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { s3Text } from "../../lib/aws/io/s3.ts";
 import { type DockerEngine, dockerEngine } from "../../lib/docker/io/engine.ts";
 import { type EcsControl, ecsControl } from "../../lib/ecs/io/control.ts";
 import { hostAddresses, hostInstanceId } from "../../lib/ecs/io/instance-metadata.ts";
@@ -11,10 +10,10 @@ import { type Location, locationText } from "../../lib/elb/files/location.ts";
 import type { JournalStore } from "../../lib/elb/flow/journal.ts";
 import { classicApi } from "../../lib/elb/io/classic.ts";
 import { targetsApi } from "../../lib/elb/io/targets.ts";
+import { textAt } from "../../lib/elb/io/text-at.ts";
 import { localPortRange, type PortRange } from "../../lib/elb/listen-ports.ts";
 import type { ClassicApi, TargetsApi } from "../../lib/elb/ports.ts";
 import { durableFile } from "../../lib/kit/io/durable-file.ts";
-import { fileText } from "../../lib/kit/io/file-text.ts";
 import { introspectionUrls } from "../host/introspection-urls.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { BalancerConfig } from "./config.ts";
@@ -46,15 +45,7 @@ const DOCKER_SOCKET = "/var/run/docker.sock";
 export const systemEdges = (config: BalancerConfig, env: Surroundings["env"]): Edges => ({
   region: () => findRegion(env),
   file(location, region) {
-    const source =
-      location.kind === "file"
-        ? fileText(location.path)
-        : s3Text({
-            ...location,
-            region,
-            // An endpoint of one's own rarely has a name for each bucket.
-            pathStyle: Boolean(env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"]),
-          });
+    const source = textAt(location, region, env);
     return { where: locationText(location), source, close: () => source.close() };
   },
   findEcsAgent: async () => findEcsAgent(await introspectionUrls(config)),

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { s3Text } from "../../../lib/aws/io/s3.ts";
 import { ecsService } from "../../../lib/ecs/io/service.ts";
 import { readConfiguration } from "../../../lib/elb/files/configuration.ts";
 import { type Location, locationText } from "../../../lib/elb/files/location.ts";
@@ -7,8 +6,8 @@ import { type FileProblem, problemText } from "../../../lib/elb/files/members.ts
 import { readServices } from "../../../lib/elb/files/services-file.ts";
 import { classicApi } from "../../../lib/elb/io/classic.ts";
 import { targetsApi } from "../../../lib/elb/io/targets.ts";
+import { textAt } from "../../../lib/elb/io/text-at.ts";
 import type { Service } from "../../../lib/elb/service.ts";
-import { fileText } from "../../../lib/kit/io/file-text.ts";
 import { writeProblem } from "../../../lib/route53/io/journal-file.ts";
 import type { StatusAddress } from "../../page/status-address.ts";
 import type { Answer } from "../../process/supervise.ts";
@@ -73,14 +72,7 @@ function calls(config: Config, region: string, env: Surroundings["env"]): readon
   let cluster: string | undefined;
   let services: readonly Service[] | undefined;
   const textOf = async (location: Location): Promise<string> => {
-    const source =
-      location.kind === "file"
-        ? fileText(location.path)
-        : s3Text({
-            ...location,
-            region,
-            pathStyle: Boolean(env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"]),
-          });
+    const source = textAt(location, region, env);
     try {
       const read = await source.read();
       if (read.kind === "text") return read.text;
