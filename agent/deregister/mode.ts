@@ -1,11 +1,10 @@
-import { doorbell } from "../../lib/kit/flow/doorbell.ts";
-import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
-import { type WriterReport, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
+import type { WriterReport } from "../../lib/route53/flow/zone-writer.ts";
 import type { ZoneCursor } from "../../lib/route53/io/zone.ts";
 import type { RecordSet } from "../../lib/route53/record-set.ts";
 import { columns, line, print, printJson } from "../cli/terminal.ts";
 import { systemEdges } from "../host/edges.ts";
 import { findPublished, openJournal } from "../host/find-published.ts";
+import { removal } from "../host/removal.ts";
 import { retrying } from "../host/retrying.ts";
 import type { Answer } from "../process/supervise.ts";
 import type { Surroundings } from "../process/surroundings.ts";
@@ -59,11 +58,8 @@ export async function deregister(
       refused.push({ record: said.change.record, message: said.message });
     } else if (said.kind === "waits") log.warn(said.problem);
   };
-  const writer = zoneWriter<ZoneCursor>({
+  const writer = removal<ZoneCursor>({
     published: found.published,
-    desired: () => new Map(),
-    kept: () => new Set(),
-    bell: doorbell(),
     zone: {
       ...owned,
       ...(config.dryRun && { submit: async () => ({ kind: "accepted" }) }),
@@ -71,12 +67,10 @@ export async function deregister(
       remember: async (published, hosts) => journal?.remember({ published, hosts }),
       isReplaced: () => journal?.isReplaced() === true,
     },
-    limits: ROUTE53_BATCH,
     clock,
     random,
     patienceMs,
     refusedRetryMs: Number.POSITIVE_INFINITY,
-    auditMs: 0,
     hosts: found.hosts,
     report,
   });

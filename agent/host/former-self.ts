@@ -1,19 +1,17 @@
 import type { InstanceId, Owner } from "../../lib/ecs/arn.ts";
 import type { EcsAgent } from "../../lib/ecs/io/introspection.ts";
 import { Fatal, Unavailable } from "../../lib/kit/failure.ts";
-import { doorbell } from "../../lib/kit/flow/doorbell.ts";
-import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
 import {
   type JournalKeeper,
   type JournalStore,
   journalKeeper,
 } from "../../lib/route53/flow/journal.ts";
-import { zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
 import type { HostedZone, ZoneCursor } from "../../lib/route53/io/zone.ts";
 import { journalOwner } from "../../lib/route53/journal.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 import type { Edges } from "./edges.ts";
 import type { HostConfig } from "./host-flags.ts";
+import { removal } from "./removal.ts";
 
 /** How long a refused delete waits before it is tried again. */
 const REFUSED_RETRY_MS = 300_000;
@@ -131,22 +129,17 @@ async function removeRecords(
       records: former.published.size,
     });
   }
-  const writer = zoneWriter<ZoneCursor>({
+  const writer = removal<ZoneCursor>({
     published: former.published,
-    desired: () => new Map(),
-    kept: () => new Set(),
-    bell: doorbell(),
     zone: {
       ...zone.as(instance, zoneName),
       remember: async (published) => journal.remember({ published, hosts }),
       isReplaced: journal.isReplaced,
     },
-    limits: ROUTE53_BATCH,
     clock,
     random,
     patienceMs: config.patience * 1000,
     refusedRetryMs: REFUSED_RETRY_MS,
-    auditMs: 0,
     hosts,
     report(report) {
       if (report.kind === "waits") log.warn(report.problem);

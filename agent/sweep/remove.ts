@@ -1,12 +1,11 @@
 import { changedMeanwhile } from "../../lib/discovery/flow/look-twice.ts";
 import { authorOf, type Judged } from "../../lib/discovery/sweep.ts";
-import { doorbell } from "../../lib/kit/flow/doorbell.ts";
-import { ROUTE53_BATCH } from "../../lib/route53/batches.ts";
-import { type WriterReport, zoneWriter } from "../../lib/route53/flow/zone-writer.ts";
+import type { WriterReport } from "../../lib/route53/flow/zone-writer.ts";
 import type { Group } from "../../lib/route53/group.ts";
 import type { OwnedZone, ZoneCursor } from "../../lib/route53/io/zone.ts";
 import type { Change } from "../../lib/route53/plan.ts";
 import { keyOf, type RecordKey, type RecordSet, sameRecord } from "../../lib/route53/record-set.ts";
+import { removal } from "../host/removal.ts";
 import type { Surroundings } from "../process/surroundings.ts";
 
 /** Deletes the dead, and nothing else: exactly as they were read. Comes back with what became of all, whatever failed. */
@@ -37,18 +36,13 @@ export async function removeDead(
     } else if (said.kind === "refused") refused.set(keyOf(said.change.record), said.message);
     else if (said.kind === "waits") log.warn(said.problem);
   };
-  const writer = zoneWriter<ZoneCursor>({
+  const writer = removal<ZoneCursor>({
     published: new Map([...dead].map(([key, record]) => [key, { record, certain: true }])),
-    desired: () => new Map(),
-    kept: () => new Set(),
-    bell: doorbell(),
     zone: { ...deadOnly(zone, dead), remember: async () => {} },
-    limits: ROUTE53_BATCH,
     clock,
     random,
     patienceMs,
     refusedRetryMs: Number.POSITIVE_INFINITY,
-    auditMs: 0,
     hosts: new Set(all.map(({ record }) => authorOf(record)?.instance)).size,
     report,
   });

@@ -21,7 +21,7 @@ export interface RecordRules {
 }
 
 /** An agent asks both at once, and knows what a container serves when it has both answers. */
-export type Question = "container" | "task";
+type Question = "container" | "task";
 
 /** Watches a world, and says what must not have happened. */
 export interface Watch {
